@@ -1,0 +1,203 @@
+//! A validated server: what every room may rely on once the configuration has been read.
+//!
+//! Plain values, checked before they get here. They cross to the refresh process as they stand, secrets
+//! included, over a private socket and nowhere else.
+
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How tokens are obtained (`oauth2.grant`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// RFC 6749, section 4.1, with PKCE: a person logs in with a browser.
+    #[default]
+    AuthorizationCode,
+    /// RFC 6749, section 4.4: the client logs in as itself.
+    ClientCredentials,
+}
+
+impl Grant {
+    /// The name in configuration, records and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// Whether a new token can be had without a person.
+    #[must_use]
+    pub fn is_unattended(self) -> bool {
+        self == Self::ClientCredentials
+    }
+}
+
+/// How the client authenticates at the token endpoint (RFC 7591, `token_endpoint_auth_method`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A public client: only `client_id`, in the body.
+    None,
+    /// HTTP Basic (RFC 6749, section 2.3.1).
+    ClientSecretBasic,
+    /// `client_id` and `client_secret` in the body.
+    ClientSecretPost,
+}
+
+impl AuthMethod {
+    /// The registered name of the method.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+}
+
+/// Whether a login may start (`interactive`, `--interactive`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interactive {
+    /// Only where stderr is a terminal and `CI` is not set.
+    #[default]
+    Auto,
+    /// The caller owns the wait.
+    Always,
+    /// No browser, whoever asks.
+    Never,
+}
+
+/// The `resource` parameter (RFC 8707).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceParameter {
+    /// As the protected resource metadata publishes it, else the server's URL.
+    #[default]
+    Published,
+    /// This value, byte for byte.
+    Exactly(String),
+    /// Left out, for servers that refuse it.
+    Omitted,
+}
+
+/// Where the person's browser comes back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Callback {
+    /// Host of the listener and of the redirect URI.
+    pub host: String,
+    /// Fixed port, or 0 for any free one.
+    pub port: u16,
+    /// How long a login may take, in seconds.
+    pub timeout_seconds: u64,
+    /// The redirect URI to announce, where it is not derived from host and port.
+    pub redirect_uri: Option<String>,
+    /// Whether a host that is not loopback was allowed on purpose.
+    pub allow_remote: bool,
+}
+
+impl Default for Callback {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            timeout_seconds: 300,
+            redirect_uri: None,
+            allow_remote: false,
+        }
+    }
+}
+
+/// Where a client secret comes from. It is read only when a request needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SecretSource {
+    /// There is none: a public client, or a registered one.
+    #[default]
+    None,
+    /// Given in the configuration or in `OAUTH2_CLIENT_SECRET`.
+    Value(Secret),
+    /// The content of a file, without the line end (`clientSecretFile`).
+    File(PathBuf),
+    /// Another environment variable (`clientSecretEnv`).
+    Variable(String),
+    /// What a command prints (`clientSecretCommand`): program and arguments, no shell.
+    Command(Vec<String>),
+}
+
+// Five independent switches of one configuration block: an enum of their combinations would hide them.
+#[allow(clippy::struct_excessive_bools)]
+/// One server as the merged and validated configuration describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Server {
+    /// The name that callers use.
+    pub name: String,
+    /// Canonical URL of the MCP server: lower-case scheme and host, no fragment.
+    pub url: String,
+    /// How tokens are obtained.
+    pub grant: Grant,
+    /// Explicit token endpoint; wins over discovery.
+    pub token_url: Option<String>,
+    /// Explicit authorization endpoint; wins over discovery.
+    pub authorization_url: Option<String>,
+    /// The pinned issuer of the authorization server.
+    pub issuer: Option<String>,
+    /// URL of the protected resource metadata (RFC 9728).
+    pub metadata_url: Option<String>,
+    /// Whether metadata may be fetched at all.
+    pub discovery: bool,
+    /// Pre-registered client identifier.
+    pub client_id: Option<String>,
+    /// Where the client secret comes from; never sent to another process.
+    #[serde(skip)]
+    pub client_secret: SecretSource,
+    /// The configured client authentication method.
+    pub auth_method: Option<AuthMethod>,
+    /// The name sent at dynamic registration.
+    pub client_name: String,
+    /// Configured scope, space-separated.
+    pub scope: Option<String>,
+    /// `audience` form parameter.
+    pub audience: Option<String>,
+    /// More form parameters for the token endpoint, in order.
+    pub extra_params: Vec<(String, String)>,
+    /// More parameters for the authorization request, in order.
+    pub authorization_params: Vec<(String, String)>,
+    /// How early a token is renewed, in seconds (at most a tenth of its lifetime).
+    pub refresh_skew_seconds: u64,
+    /// Whether a login may start.
+    pub interactive: Interactive,
+    /// Where the browser comes back to.
+    pub callback: Callback,
+    /// What is sent as `resource`.
+    pub resource: ResourceParameter,
+    /// The exact other issuer string that is accepted for this server.
+    pub trusted_issuer: Option<String>,
+    /// Accept an authorization server that does not advertise PKCE.
+    pub allow_missing_pkce_metadata: bool,
+    /// Send `scope` with refresh requests.
+    pub scope_on_refresh: bool,
+    /// Private hosts that this server may name.
+    pub allow_private_hosts: Vec<String>,
+    /// Refuse callers that state no URL.
+    pub require_url: bool,
+    /// Extra headers of the `headers` format, in order.
+    pub headers: Vec<(String, String)>,
+    /// Turn the table of known exceptions off.
+    pub strict: bool,
+}
+
+/// How the network is reached; the same for every leg of every flow.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Network {
+    /// URL of the proxy for requests that do not go to loopback. It may carry a password.
+    #[serde(with = "crate::secret::wire_option")]
+    pub proxy: Option<Secret>,
+    /// Hosts that are reached without the proxy, comma-separated (`NO_PROXY`).
+    pub no_proxy: Option<String>,
+    /// PEM file of certificate authorities to trust besides those of the system.
+    pub ca_bundle: Option<PathBuf>,
+}

@@ -1,0 +1,8 @@
+//! mcp-credential: one OAuth login for every MCP client on this machine.
+
+pub mod clock;
+pub mod config;
+pub mod failure;
+pub mod oauth;
+pub mod secret;
+pub mod text;

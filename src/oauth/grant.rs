@@ -1,0 +1,100 @@
+//! Token requests: one POST to the token endpoint, and a judgement of what came back.
+
+use crate::config::AuthMethod;
+use crate::failure::Failure;
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+
+/// The client as the token endpoint knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// `client_id`.
+    pub client_id: String,
+    /// `client_secret`, for the methods that need one.
+    #[serde(with = "crate::secret::wire_option")]
+    pub client_secret: Option<Secret>,
+    /// How the client authenticates.
+    pub method: AuthMethod,
+    /// Whether it was registered dynamically (RFC 7591), and so may be registered anew.
+    pub dynamic: bool,
+}
+
+/// What is exchanged for a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantRequest {
+    /// RFC 6749, section 4.1.3, with RFC 7636, section 4.5.
+    AuthorizationCode {
+        /// The code of the authorization response.
+        #[serde(with = "crate::secret::wire")]
+        code: Secret,
+        /// The PKCE verifier.
+        #[serde(with = "crate::secret::wire")]
+        verifier: Secret,
+        /// The redirect URI of the authorization request, byte for byte.
+        redirect_uri: String,
+    },
+    /// RFC 6749, section 6.
+    RefreshToken {
+        /// The refresh token.
+        #[serde(with = "crate::secret::wire")]
+        token: Secret,
+    },
+    /// RFC 6749, section 4.4.2.
+    ClientCredentials,
+}
+
+/// Everything that one token request says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRequest {
+    /// The server's name, for messages.
+    pub server: String,
+    /// Where it is sent.
+    pub token_endpoint: String,
+    /// Who sends it.
+    pub client: Client,
+    /// What is exchanged.
+    pub grant: GrantRequest,
+    /// `scope`, where it is sent.
+    pub scope: Option<String>,
+    /// `resource` (RFC 8707), byte for byte as published.
+    pub resource: Option<String>,
+    /// `audience`, where it is configured.
+    pub audience: Option<String>,
+    /// Configured extra form parameters, in order.
+    pub extra_params: Vec<(String, String)>,
+}
+
+/// A successful answer (RFC 6749, section 5.1), checked: the tokens are printable and of bounded size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// `access_token`, a `b64token` of RFC 6750.
+    pub access_token: Secret,
+    /// `refresh_token`, where one was issued.
+    pub refresh_token: Option<Secret>,
+    /// `Bearer`, whatever its spelling was.
+    pub token_type: String,
+    /// Lifetime in seconds from the moment the request was sent; absent when the server did not say it
+    /// in a usable way.
+    pub expires_in: Option<u64>,
+    /// `scope`, where the answer names it.
+    pub scope: Option<String>,
+    /// When the request was sent, in seconds since 1970 UTC: `expires_in` counts from here.
+    pub sent_at: u64,
+}
+
+/// What a token request came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A token.
+    Granted(Granted),
+    /// A proved refusal of what was exchanged (`invalid_grant` and its known aliases): it is spent or dead.
+    Dead(Failure),
+    /// The request did not leave, or a complete answer says to try later: nothing was spent.
+    Transient(Failure),
+    /// The connection was lost after the request may have been received: nobody knows whether it took
+    /// effect.
+    Ambiguous(Failure),
+    /// Refused for another reason (client, scope, policy): trying again does not help, nothing is spent.
+    Refused(Failure),
+}

@@ -1,0 +1,5 @@
+//! OAuth as MCP uses it: discovery, registration, login and token requests.
+//!
+//! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
+
+pub mod grant;
