@@ -3,3 +3,4 @@
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
 pub mod grant;
+pub mod url;

@@ -1,0 +1,125 @@
+//! Which URLs may be used for what. Pure rules; nothing is fetched here.
+//!
+//! Hosts are judged as the URL standard parses them, so `0x7f.1` and `127.1` are the loopback address that
+//! they denote, and no rule looks at the text of a host.
+
+use std::net::Ipv4Addr;
+use url::{Host, Url};
+
+/// The canonical URL of an MCP server (MCP authorization, "canonical server URI"; RFC 8707, section 2):
+/// scheme and host in lower case, default port left out, path and query as written, and no slash added to
+/// a URL without a path.
+///
+/// # Errors
+/// A sentence that says what is wrong: not an absolute http(s) URL, plain http to a host that is not
+/// loopback, user information, or a fragment.
+pub fn server_url(text: &str) -> Result<String, String> {
+    let url = endpoint(text)?;
+    if url.fragment().is_some() {
+        return Err("it has a fragment (`#…`), which a server URL must not have".to_owned());
+    }
+    let canonical = url.as_str();
+    let pathless = url.path() == "/" && url.query().is_none() && !text.trim_end().ends_with('/');
+    Ok(if pathless { canonical.trim_end_matches('/') } else { canonical }.to_owned())
+}
+
+/// An endpoint that a request may be sent to: absolute, https, or http to a loopback host, without user
+/// information (MCP authorization, "communication security").
+///
+/// # Errors
+/// A sentence that says which of these it breaks.
+pub fn endpoint(text: &str) -> Result<Url, String> {
+    if text.chars().any(|c| c.is_control() || c == ' ') {
+        return Err("it holds a blank or a control character".to_owned());
+    }
+    let url = Url::parse(text).map_err(|error| format!("it is not an absolute URL ({error})"))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(format!("its scheme is `{}`, not https", url.scheme()));
+    }
+    if url.host().is_none_or(|host| host.to_string().is_empty()) {
+        return Err("it has no host".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it carries a user name or a password".to_owned());
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err("it is plain http, which is allowed for loopback hosts only".to_owned());
+    }
+    Ok(url)
+}
+
+/// Whether the URL's host is this machine: `localhost`, `127.0.0.0/8` or `::1`.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4: Ipv4Addr| v4.is_loopback())
+        }
+        None => false,
+    }
+}
+
+/// Scheme, host and port of a URL, for example `https://idp.example.com`. Two URLs have one origin when
+/// these texts are equal.
+#[must_use]
+pub fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// Whether two server URLs name the same server: scheme, host, port, path and query, after parsing. Never
+/// a substring or a pattern. A text that is no URL equals nothing.
+#[must_use]
+pub fn same_server(one: &str, other: &str) -> bool {
+    matches!((Url::parse(one), Url::parse(other)), (Ok(one), Ok(other))
+        if one.fragment().is_none() && other.fragment().is_none() && one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pathless_url_gets_no_slash_and_a_written_one_keeps_its_own() {
+        assert_eq!(server_url("HTTPS://MCP.Example.com").unwrap(), "https://mcp.example.com");
+        assert_eq!(server_url("https://mcp.example.com/").unwrap(), "https://mcp.example.com/");
+        assert_eq!(server_url("https://a.example:443/Mcp?x=1").unwrap(), "https://a.example/Mcp?x=1");
+    }
+
+    #[test]
+    fn loopback_is_judged_by_the_parsed_host() {
+        for url in ["http://0x7f.1/mcp", "http://127.1/", "http://localhost./x", "http://[::1]:8/"] {
+            assert!(server_url(url).is_ok(), "{url}");
+        }
+        for url in ["http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "http://10.0.0.1/"] {
+            assert!(server_url(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn urls_that_hide_something_are_refused() {
+        for url in [
+            "mcp.example.com",
+            "https://",
+            "https://u:p@a.example/",
+            "https://a.example/#x",
+            "file:///x",
+            "javascript:alert(1)",
+            "https://a.example/ x",
+            "https://a.example/\u{7}",
+        ] {
+            assert!(server_url(url).is_err(), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn servers_are_the_same_by_their_parts_alone() {
+        assert!(same_server("https://a.example", "https://A.example:443/"));
+        assert!(!same_server("https://a.example/mcp", "https://a.example/mcp/"));
+        assert!(!same_server("https://a.example/mcp", "https://a.example.evil/mcp"));
+    }
+}
