@@ -5,4 +5,6 @@ pub mod config;
 pub mod failure;
 pub mod oauth;
 pub mod secret;
+pub mod store;
 pub mod text;
+pub mod token;
