@@ -4,6 +4,8 @@ use super::key::Key;
 use super::seal::{self, Damage, Kind};
 use crate::secret::Secret;
 use crate::token::{Clear, TokenRecord};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,6 +13,16 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::io;
 use zeroize::Zeroizing;
+
+/// A new generation: 128 random bits, opaque, no secret, never derived from a token.
+///
+/// # Errors
+/// When the system has no random bytes.
+pub fn new_generation() -> io::Result<String> {
+    let mut random = [0_u8; 16];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
 
 /// The file that holds `record`.
 ///
