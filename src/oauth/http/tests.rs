@@ -1,0 +1,1 @@
+//! The client against servers that misbehave below HTTP's meaning.
