@@ -77,6 +77,9 @@ fn not_connected(error: &reqwest::Error) -> String {
         Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
             "it cannot be reached from here".to_owned()
         }
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+            "it closed the connection before TLS was set up".to_owned()
+        }
         _ => format!("no connection could be made ({})", deepest(error)),
     }
 }
