@@ -2,6 +2,7 @@
 
 use super::file::{self, unwritable};
 use crate::failure::{Code, Failure, Outcome};
+pub use crate::config::KeySource;
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,15 +14,6 @@ use zeroize::Zeroizing;
 
 /// Length of a key in bytes (AES-256).
 const KEY_BYTES: usize = 32;
-
-/// Where the key comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// `key.bin` in the state directory.
-    File,
-    /// Base64 of the 32 bytes, given by `MCP_CREDENTIAL_KEY`.
-    Value(Secret),
-}
 
 /// A key and its name.
 #[derive(Clone)]

@@ -1,0 +1,17 @@
+//! One verb a file; each reads as a recipe.
+
+pub mod add;
+pub mod capabilities;
+pub mod erase;
+pub mod get;
+pub mod list;
+pub mod login;
+mod login_client;
+mod login_flow;
+pub mod refresh;
+pub mod remove;
+mod interact;
+mod session;
+pub mod status;
+
+pub use session::Session;
