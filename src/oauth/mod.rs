@@ -3,4 +3,5 @@
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
 pub mod grant;
+pub mod open;
 pub mod url;
