@@ -4,5 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod failure;
 pub mod oauth;
+pub mod page;
 pub mod secret;
 pub mod text;
