@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
+pub mod callback;
 pub mod grant;
 pub mod open;
 pub mod url;
