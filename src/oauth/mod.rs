@@ -5,6 +5,9 @@
 pub mod client_auth;
 pub mod grant;
 pub mod http;
+pub mod callback;
+pub mod grant;
+pub mod open;
 pub mod url;
 
 #[cfg(test)]
