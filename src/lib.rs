@@ -1,5 +1,6 @@
 //! mcp-credential: one OAuth login for every MCP client on this machine.
 
+pub mod browser;
 pub mod clock;
 pub mod config;
 pub mod failure;
