@@ -21,7 +21,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     match args.get(1).and_then(|verb| verb.to_str()) {
         Some(worker::VERB) => return hidden(worker::run().is_ok()),
-        Some(browser::VERB) => return hidden(browser::opener_main() == 0),
+        Some(browser::HIDDEN_VERB) => return hidden(browser::opener_main() == 0),
         _ => {}
     }
     match parse(&args) {

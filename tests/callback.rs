@@ -2,6 +2,7 @@
 //!
 //! Every socket has a time limit only so that a broken build fails instead of hanging; nothing here asserts
 //! on elapsed time.
+#![allow(clippy::unwrap_used)]
 
 use mcp_credential::config::Callback;
 use mcp_credential::oauth::callback::{Ended, Expected, IssuerBreach, IssuerRule, Listener};

@@ -1,8 +1,8 @@
 //! `add NAME URL`: NAME stands for URL from now on.
 
 use crate::cli::AddArgs;
-use crate::config::edit::{self, NewServer};
-use crate::config::{self, Environment};
+use crate::config::Environment;
+use crate::config::edit::{self, Draft, NewServer};
 use crate::failure::Outcome;
 use crate::reply;
 use crate::store::config_file;
@@ -13,22 +13,33 @@ use crate::store::config_file;
 /// `usage` for a bad name, `config_invalid` for a bad URL or a bad file, `url_mismatch` for a name that
 /// stands for another URL already, `cache_unwritable`.
 pub fn run(args: &AddArgs, environment: &Environment) -> Outcome<()> {
-    let new = NewServer {
-        url: args.url.clone(),
-        client_id: args.client_id.clone(),
-        client_secret_file: args.client_secret_file.clone(),
-        client_secret_env: args.client_secret_env.clone(),
-        scope: args.scope.clone(),
-        grant: args.grant.clone(),
-        token_url: args.token_url.clone(),
-        authorization_url: args.authorization_url.clone(),
-        issuer: args.issuer.clone(),
-        callback_port: args.callback_port,
-    };
-    write(&args.name, &new, environment)?;
+    write(&args.name, &new_server(args), environment)?;
     let next = if args.grant.as_deref() == Some("client_credentials") { "get" } else { "login" };
     reply::note(&format!("{} stands for {}; next: mcp-credential {next} {}", args.name, args.url, args.name));
     Ok(())
+}
+
+fn new_server(args: &AddArgs) -> NewServer {
+    let options = [
+        ("clientId", &args.client_id),
+        ("clientSecretFile", &args.client_secret_file),
+        ("clientSecretEnv", &args.client_secret_env),
+        ("scope", &args.scope),
+        ("grant", &args.grant),
+        ("tokenUrl", &args.token_url),
+        ("authorizationUrl", &args.authorization_url),
+        ("issuer", &args.issuer),
+    ];
+    let mut new = NewServer::new(&args.url);
+    for (key, value) in options {
+        if let Some(value) = value {
+            new = new.with(key, value.as_str());
+        }
+    }
+    match args.callback_port {
+        Some(port) => new.with("callbackPort", port),
+        None => new,
+    }
 }
 
 /// Puts `new` into the configuration under `name`.
@@ -36,7 +47,6 @@ pub fn run(args: &AddArgs, environment: &Environment) -> Outcome<()> {
 /// # Errors
 /// As [`run`].
 pub fn write(name: &str, new: &NewServer, environment: &Environment) -> Outcome<()> {
-    config::name::check(name)?;
-    let path = config::file_path(environment)?;
-    config_file::change(&path, |text| edit::add(text, name, new))
+    let file = Draft::open(environment)?.file;
+    config_file::change(&file, || edit::add(&Draft::open(environment)?, name, new, environment))
 }

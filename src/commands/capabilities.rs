@@ -7,8 +7,14 @@ use clap::{CommandFactory, ValueEnum};
 use serde_json::json;
 
 /// What a caller may rely on besides verbs and formats.
-const FEATURES: [&str; 6] =
-    ["client_credentials", "conditional_erase", "dynamic_registration", "min_ttl", "rejected_generation", "stated_url"];
+const FEATURES: [&str; 6] = [
+    "client_credentials",
+    "conditional_erase",
+    "dynamic_registration",
+    "min_ttl",
+    "rejected_generation",
+    "stated_url",
+];
 
 /// Runs the verb.
 ///

@@ -18,8 +18,7 @@ use crate::vault::StoreVault;
 /// Every code of protocol.md.
 pub fn run(args: &LoginArgs, environment: &Environment) -> Outcome<()> {
     if let Some(url) = &args.url {
-        let new = NewServer { url: url.clone(), ..NewServer::default() };
-        add::write(&args.name, &new, environment)?;
+        add::write(&args.name, &NewServer::new(url), environment)?;
     }
     let session = Session::open(&args.name, environment)?;
     let answer = log_in(&session, args).map_err(|failure| session.remember(failure))?;
@@ -46,7 +45,9 @@ fn done(session: &Session, answer: &Answer) -> String {
         Source::AlreadyRotated => "another login has just been completed; its token is used",
         _ => "logged in",
     };
-    let until = answer.clear.expires_at.map_or_else(String::new, |at| format!(", token valid until {}", rfc3339(at)));
-    let renewal = if answer.clear.can_refresh { " and renewed by itself" } else { ", no refresh token was given" };
+    let until =
+        answer.clear.expires_at.map_or_else(String::new, |at| format!(", token valid until {}", rfc3339(at)));
+    let renewal =
+        if answer.clear.can_refresh { " and renewed by itself" } else { ", no refresh token was given" };
     format!("{}: {who}{until}{renewal}", session.server.name)
 }

@@ -52,7 +52,10 @@ fn known(session: &Session, found: &Discovered) -> Outcome<Option<Registered>> {
     }
     let callback = &session.server.callback;
     let port = record.clear.redirect_uris.iter().find_map(|uri| Url::parse(uri).ok()?.port());
-    let same_port = Callback { port: if callback.port == 0 { port.unwrap_or(0) } else { callback.port }, ..callback.clone() };
+    let same_port = Callback {
+        port: if callback.port == 0 { port.unwrap_or(0) } else { callback.port },
+        ..callback.clone()
+    };
     // A port that is taken, or a setting that has changed, needs another redirect URI and so a new client.
     let listener = Listener::bind(&same_port).ok();
     let listener = listener.filter(|listener| record.clear.redirect_uris.contains(&listener.redirect_uri()));

@@ -4,13 +4,13 @@ pub mod add;
 pub mod capabilities;
 pub mod erase;
 pub mod get;
+mod interact;
 pub mod list;
 pub mod login;
 mod login_client;
 mod login_flow;
 pub mod refresh;
 pub mod remove;
-mod interact;
 mod session;
 pub mod status;
 

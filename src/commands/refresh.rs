@@ -35,7 +35,9 @@ fn answer(session: &Session, args: &RefreshArgs) -> Outcome<Answer> {
     let rejected = args.rejected_generation.clone().or_else(|| record.as_ref().and_then(forced));
     let wish = Wish { rejected, ..session.wish() };
     match obtain(&vault, &wish, deadline) {
-        Ok(answer) if answer.source == Source::Cache => Ok(Answer { source: Source::AlreadyRotated, ..answer }),
+        Ok(answer) if answer.source == Source::Cache => {
+            Ok(Answer { source: Source::AlreadyRotated, ..answer })
+        }
         Err(failure) if failure.code == Code::InteractionRequired => {
             interact::or_refuse(session, &vault, &wish, args.token.interactive, deadline, failure)
         }

@@ -2,7 +2,8 @@
 
 use super::session::store_of;
 use crate::cli::RemoveArgs;
-use crate::config::{self, Environment, edit};
+use crate::config::edit::{self, Draft};
+use crate::config::{self, Environment};
 use crate::failure::Outcome;
 use crate::reply;
 use crate::store::{Slot, config_file};
@@ -13,8 +14,8 @@ use crate::store::{Slot, config_file};
 /// `not_found`, `config_invalid`, `cache_unwritable`.
 pub fn run(args: &RemoveArgs, environment: &Environment) -> Outcome<()> {
     let loaded = config::load(&args.name, environment)?;
-    config_file::change(&loaded.machine.config_file, |text| {
-        edit::remove(text.unwrap_or_default(), &args.name)
+    config_file::change(&loaded.machine.config_file, || {
+        edit::remove(&Draft::open(environment)?, &args.name)
     })?;
     let store = store_of(&loaded);
     let stored = Slot::new(&store, &args.name).stamp().is_some();

@@ -8,7 +8,7 @@ use crate::config::{self, Environment, Interactive, Loaded, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
 use crate::store::{Slot, Store};
-use crate::token::{Clear, TokenRecord};
+use crate::token::TokenRecord;
 use std::time::{Duration, Instant};
 
 /// One server, opened for a verb.
@@ -58,7 +58,8 @@ impl<'e> Session<'e> {
             binding::check_stated(&self.server.name, &self.server.url, url)?;
         }
         if self.server.require_url && stated.is_none() && by_variable.is_none() {
-            let text = "this server is given only to callers that state the URL they talk to; add `--url URL`";
+            let text =
+                "this server is given only to callers that state the URL they talk to; add `--url URL`";
             return Err(Failure::new(Code::UrlMismatch, text).of_server(&self.server.name));
         }
         Ok(())
@@ -120,7 +121,9 @@ pub fn interactive(server: &Server, typed: Option<InteractiveArg>) -> Interactiv
 /// A server that is in no configuration any more, as its record tells of it.
 fn server_of_record(name: &str, store: &Store, environment: &Environment) -> Outcome<Server> {
     let clear = Slot::new(store, name).peek_clear()?;
-    clear.map(Clear::into_server).ok_or_else(|| unknown(name, store, environment))
+    clear
+        .map(|clear| Server::unconfigured(clear.server, clear.url, clear.grant))
+        .ok_or_else(|| unknown(name, store, environment))
 }
 
 fn unknown(name: &str, store: &Store, environment: &Environment) -> Failure {
@@ -132,14 +135,6 @@ fn unknown(name: &str, store: &Store, environment: &Environment) -> Failure {
         near => format!("did you mean {}?", near.join(" or ")),
     };
     Failure::new(Code::NotFound, format!("no server of this name is configured; {hint}")).of_server(name)
-}
-
-impl Clear {
-    /// The server that a record without configuration was made for.
-    #[must_use]
-    fn into_server(self) -> Server {
-        Server { name: self.server, url: self.url, grant: self.grant, ..Server::with_defaults() }
-    }
 }
 
 /// Says something to a person who is waiting.

@@ -159,7 +159,8 @@ impl Summary {
             object.insert("token".into(), json!(clear));
         }
         if let Some(last) = &self.last_error {
-            let error = json!({"at": rfc3339(last.at), "code": last.failure.code, "message": last.failure.message});
+            let error =
+                json!({"at": rfc3339(last.at), "code": last.failure.code, "message": last.failure.message});
             object.insert("last_error".into(), error);
         }
         if let Some(ended) = &self.ended {
@@ -197,7 +198,10 @@ impl Summary {
         }
         say("login ended", self.ended.as_deref());
         let last = self.last_error.as_ref();
-        say("last error", last.map(|last| format!("{} at {}", last.failure.message, rfc3339(last.at))).as_deref());
+        say(
+            "last error",
+            last.map(|last| format!("{} at {}", last.failure.message, rfc3339(last.at))).as_deref(),
+        );
         lines.join("\n")
     }
 }

@@ -4,14 +4,12 @@
 //! needs it, because a fresh token is answered without one.
 
 use super::merge::Merged;
+use super::server::CLIENT_NAME;
 use super::validate::{absolute_path, printable};
 use super::{AuthMethod, Environment, Grant, SecretSource, Server};
 use crate::failure::Outcome;
 use crate::secret::Secret;
 use std::path::Path;
-
-/// The name that is sent at dynamic registration.
-const CLIENT_NAME: &str = "mcp-credential";
 
 /// Fills in what is stated about the client.
 ///

@@ -4,14 +4,12 @@
 //! least of all. A key that is left at the end is one that this version does not support.
 
 use super::merge::Merged;
+use super::server::REFRESH_SKEW_SECONDS;
 use super::{Environment, Grant, ResourceParameter, Server, client, header, login, place};
 use crate::failure::Outcome;
 use crate::oauth::url::{endpoint, server_url};
 use std::path::{Path, PathBuf};
 use url::Host;
-
-/// How early a token is renewed unless the configuration says otherwise, in seconds.
-const REFRESH_SKEW_SECONDS: u64 = 30;
 
 /// The longest time that may be configured for anything, in seconds.
 pub(super) const DAY: u64 = 86_400;

@@ -9,5 +9,8 @@ pub mod http;
 pub mod open;
 pub mod url;
 
+pub mod discovery;
+pub mod login;
+pub mod registration;
 #[cfg(test)]
 mod testing;

@@ -41,7 +41,8 @@ fn headers(answer: &Answer, server: &Server) -> Outcome<()> {
     }
     let text = Value::Object(headers).to_string();
     if text.len() >= HEADERS_LIMIT {
-        let why = "the headers are larger than the 64 KiB that their consumers read; use fewer or shorter ones";
+        let why =
+            "the headers are larger than the 64 KiB that their consumers read; use fewer or shorter ones";
         return Err(Failure::new(Code::ConfigInvalid, why).of_server(&server.name));
     }
     line(&text)

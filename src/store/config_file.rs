@@ -3,7 +3,7 @@
 use super::file::{self, Durable, unwritable};
 use super::lock::LockFile;
 use crate::failure::{Code, Failure, Outcome};
-use std::io;
+use crate::secret::Secret;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,33 +11,22 @@ use std::time::{Duration, Instant};
 /// How long another change is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Replaces the content of the file at `path` by what `change` makes of it; `None` stands for a missing one.
-/// A link at `path` is kept: its target is replaced.
+/// Replaces the content of the file at `path` by what `make` returns; `make` runs under a lock, so what it
+/// reads is what it changes. A link at `path` is kept: its target is replaced.
 ///
 /// # Errors
-/// Those of `change`, `lock_timeout`, and `cache_unwritable`. The file is then as it was.
-pub fn change(path: &Path, change: impl FnOnce(Option<&str>) -> Outcome<String>) -> Outcome<()> {
+/// Those of `make`, `lock_timeout`, and `cache_unwritable`. The file is then as it was.
+pub fn change(path: &Path, make: impl FnOnce() -> Outcome<Secret>) -> Outcome<()> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| unwritable(folder, &error))?;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| unwritable(folder, &error))?;
     let _held = lock(&path)?;
-    let before = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => {
-            let text = format!("the configuration file {} cannot be read ({error})", path.display());
-            return Err(Failure::new(Code::ConfigInvalid, text));
-        }
-    };
-    let after = change(before.as_deref())?;
-    if before.as_deref() == Some(after.as_str()) {
+    let text = make()?;
+    if std::fs::read(&path).is_ok_and(|before| before == text.expose().as_bytes()) {
         return Ok(());
     }
-    file::replace(&path, after.as_bytes(), Durable::Yes).map_err(|error| unwritable(&path, &error))
+    file::replace(&path, text.expose().as_bytes(), Durable::Yes).map_err(|error| unwritable(&path, &error))
 }
 
 fn lock(path: &Path) -> Outcome<super::lock::Held> {
@@ -70,7 +59,11 @@ mod tests {
             for digit in 0..8 {
                 let path = &path;
                 scope.spawn(move || {
-                    change(path, |text| Ok(format!("{}{digit}", text.unwrap_or_default()))).unwrap();
+                    let longer = || {
+                        let before = std::fs::read_to_string(path).unwrap_or_default();
+                        Ok(Secret::new(format!("{before}{digit}")))
+                    };
+                    change(path, longer).unwrap();
                 });
             }
         });
@@ -82,7 +75,7 @@ mod tests {
         let folder = Folder::new();
         let path = folder.path().join("config.json");
         std::fs::write(&path, "before").unwrap();
-        let refused = change(&path, |_| Err(Failure::new(Code::ConfigInvalid, "no")));
+        let refused = change(&path, || Err(Failure::new(Code::ConfigInvalid, "no")));
         assert_eq!(refused.unwrap_err().code, Code::ConfigInvalid);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
     }

@@ -1,8 +1,8 @@
 //! The key that seals the records: born once, never replaced in silence.
 
 use super::file::{self, unwritable};
-use crate::failure::{Code, Failure, Outcome};
 pub use crate::config::KeySource;
+use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

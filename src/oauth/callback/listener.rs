@@ -61,8 +61,7 @@ impl Listener {
     /// `config_invalid` for settings that cannot work; `unavailable` when the port is taken. The message
     /// names the setting and says what to do.
     pub fn bind(callback: &Callback) -> Outcome<Self> {
-        let plan = Plan::of(callback)?;
-        Self::on(plan).map_err(|(_, error)| error.failure())
+        Self::on(Plan::of(callback)?)
     }
 
     /// Listens where `callback` says, or on any free port when that one is taken: for a client whose
@@ -71,24 +70,22 @@ impl Listener {
     /// # Errors
     /// As [`Listener::bind`]; a taken port is one only where `redirectUri` fixes it.
     pub fn bind_or_any_port(callback: &Callback) -> Outcome<Self> {
-        match Self::on(Plan::of(callback)?) {
-            Ok(listener) => Ok(listener),
-            Err((plan, error)) if error.is_taken() => match plan.with_any_port() {
-                Some(plan) => Self::on(plan).map_err(|(_, error)| error.failure()),
-                None => Err(error.failure()),
-            },
-            Err((_, error)) => Err(error.failure()),
+        let plan = Plan::of(callback)?;
+        match plan.bind() {
+            Ok(sockets) => Ok(Self::over(plan, sockets)),
+            Err(error) if error.is_taken() => plan.with_any_port().map_or(Err(error.failure()), Self::on),
+            Err(error) => Err(error.failure()),
         }
     }
 
-    fn on(plan: Plan) -> Result<Self, (Plan, BindError)> {
-        match plan.bind() {
-            Ok(sockets) => {
-                let address = sockets.first().and_then(|socket| socket.local_addr().ok());
-                Ok(Self { plan, sockets, port: address.map_or(0, |address| address.port()) })
-            }
-            Err(error) => Err((plan, error)),
-        }
+    fn on(plan: Plan) -> Outcome<Self> {
+        let sockets = plan.bind().map_err(BindError::failure)?;
+        Ok(Self::over(plan, sockets))
+    }
+
+    fn over(plan: Plan, sockets: Vec<TcpListener>) -> Self {
+        let address = sockets.first().and_then(|socket| socket.local_addr().ok());
+        Self { plan, sockets, port: address.map_or(0, |address| address.port()) }
     }
 
     /// The redirect URI to register and to send, byte for byte.

@@ -18,28 +18,18 @@ pub(crate) struct Answer {
 impl Answer {
     /// The server's state changed.
     pub(crate) fn committed(response: Response) -> Self {
-        Self {
-            committed: true,
-            ..Self::from(response)
-        }
+        Self { committed: true, ..Self::from(response) }
     }
 
     /// Refused with that OAuth error.
     pub(crate) fn refused(response: Response, error: &str) -> Self {
-        Self {
-            error: Some(error.to_owned()),
-            ..Self::from(response)
-        }
+        Self { error: Some(error.to_owned()), ..Self::from(response) }
     }
 }
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
-        Self {
-            response,
-            committed: false,
-            error: None,
-        }
+        Self { response, committed: false, error: None }
     }
 }
 
@@ -54,30 +44,17 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// With status 400.
     pub(crate) fn new(error: &'static str, why: &'static str) -> Self {
-        Self {
-            status: 400,
-            error,
-            why,
-        }
+        Self { status: 400, error, why }
     }
 
     /// `invalid_client` with status 401.
     pub(crate) fn invalid_client(why: &'static str) -> Self {
-        Self {
-            status: 401,
-            error: "invalid_client",
-            why,
-        }
+        Self { status: 401, error: "invalid_client", why }
     }
 
     pub(crate) fn body(&self) -> Map<String, Value> {
         let member = |name: &str, value: &str| (name.to_owned(), value.into());
-        [
-            member("error", self.error),
-            member("error_description", self.why),
-        ]
-        .into_iter()
-        .collect()
+        [member("error", self.error), member("error_description", self.why)].into_iter().collect()
     }
 }
 
@@ -114,20 +91,15 @@ pub(crate) fn required<'a>(pairs: &'a Pairs, name: &str) -> Result<&'a str, Refu
 
 /// Checks `resource` (RFC 8707) by the rule of the settings.
 pub(crate) fn check_resource(site: &Site, pairs: &Pairs) -> Result<(), Refusal> {
-    let sent: Vec<&str> = pairs
-        .iter()
-        .filter(|(name, _)| name == "resource")
-        .map(|(_, value)| value.as_str())
-        .collect();
+    let sent: Vec<&str> =
+        pairs.iter().filter(|(name, _)| name == "resource").map(|(_, value)| value.as_str()).collect();
     let accepted = match site.settings.resource_rule {
         ResourceRule::Ignore => true,
         ResourceRule::Refuse => sent.is_empty(),
         ResourceRule::Exact => sent == [site.resource()],
     };
     let why = "resource must be the published identifier, byte for byte";
-    accepted
-        .then_some(())
-        .ok_or(Refusal::new("invalid_target", why))
+    accepted.then_some(()).ok_or(Refusal::new("invalid_target", why))
 }
 
 /// The scope to grant for what was asked: known words only, and a default when nothing was asked.

@@ -40,10 +40,7 @@ pub(crate) fn consent(shared: &Shared, site: &Site, request: &Request) -> Answer
     let ticket = required(&form, "ticket").unwrap_or_default();
     let mut state = shared.state();
     let Some(asked) = state.tickets.remove(ticket) else {
-        return page(&Refusal::new(
-            "invalid_request",
-            "this form is unknown or was sent before",
-        ));
+        return page(&Refusal::new("invalid_request", "this form is unknown or was sent before"));
     };
     match one(&form, "decision") {
         Ok(Some("approve")) => grant(shared, site, &mut state, asked),
@@ -58,42 +55,25 @@ fn proved_redirect(state: &State, site: &Site, query: &Pairs) -> Result<String, 
     let client = state.client(&site.settings, id).ok_or_else(unknown)?;
     let uri = required(query, "redirect_uri")?;
     if !client.accepts_redirect(uri) || Url::parse(uri).is_err() {
-        return Err(Refusal::new(
-            "invalid_request",
-            "the redirect_uri is not registered",
-        ));
+        return Err(Refusal::new("invalid_request", "the redirect_uri is not registered"));
     }
     Ok(uri.to_owned())
 }
 
 /// The rest of the request's validation.
-fn asked(
-    state: &State,
-    site: &Site,
-    query: &Pairs,
-    redirect_uri: String,
-) -> Result<Asked, Refusal> {
+fn asked(state: &State, site: &Site, query: &Pairs, redirect_uri: String) -> Result<Asked, Refusal> {
     let client_id = required(query, "client_id")?.to_owned();
     let client = state.client(&site.settings, &client_id);
     if !client.is_some_and(|client| client.may("authorization_code")) {
-        return Err(Refusal::new(
-            "unauthorized_client",
-            "this grant was not registered",
-        ));
+        return Err(Refusal::new("unauthorized_client", "this grant was not registered"));
     }
     if required(query, "response_type")? != "code" {
-        return Err(Refusal::new(
-            "unsupported_response_type",
-            "only code is known",
-        ));
+        return Err(Refusal::new("unsupported_response_type", "only code is known"));
     }
     let challenge = required(query, "code_challenge")?;
     let method = required(query, "code_challenge_method")?;
     if method != "S256" || challenge.len() != 43 || !challenge.bytes().all(is_base64url) {
-        return Err(Refusal::new(
-            "invalid_request",
-            "an S256 code_challenge is required",
-        ));
+        return Err(Refusal::new("invalid_request", "an S256 code_challenge is required"));
     }
     check_resource(site, query)?;
     Ok(Asked {
@@ -109,9 +89,7 @@ fn decide(shared: &Shared, site: &Site, state: &mut State, asked: Asked) -> Answ
     match site.settings.consent {
         Consent::Auto => grant(shared, site, state, asked),
         Consent::Deny => deny(site, &asked),
-        Consent::Silent => {
-            Response::html(200, "<p>Thank you. Nothing more happens here.</p>").into()
-        }
+        Consent::Silent => Response::html(200, "<p>Thank you. Nothing more happens here.</p>").into(),
         Consent::Form => {
             let ticket = shared.random.text("ct_");
             let page = consent_page(&site.endpoint("consent"), &ticket);
@@ -123,12 +101,7 @@ fn decide(shared: &Shared, site: &Site, state: &mut State, asked: Asked) -> Answ
 
 fn grant(shared: &Shared, site: &Site, state: &mut State, asked: Asked) -> Answer {
     let code = shared.random.text("ac_");
-    let response = to_client(
-        site,
-        &asked.redirect_uri,
-        &[("code", &code)],
-        asked.state.as_deref(),
-    );
+    let response = to_client(site, &asked.redirect_uri, &[("code", &code)], asked.state.as_deref());
     let entry = Code {
         asked,
         expires: shared.clock.now().saturating_add(site.settings.code_ttl),
@@ -141,12 +114,7 @@ fn grant(shared: &Shared, site: &Site, state: &mut State, asked: Asked) -> Answe
 }
 
 fn deny(site: &Site, asked: &Asked) -> Answer {
-    refuse(
-        site,
-        &asked.redirect_uri,
-        asked.state.as_deref(),
-        "access_denied",
-    )
+    refuse(site, &asked.redirect_uri, asked.state.as_deref(), "access_denied")
 }
 
 fn refuse(site: &Site, redirect_uri: &str, state: Option<&str>, error: &str) -> Answer {
@@ -155,12 +123,7 @@ fn refuse(site: &Site, redirect_uri: &str, state: Option<&str>, error: &str) -> 
 }
 
 /// The redirect to the client, with `state` and `iss`.
-fn to_client(
-    site: &Site,
-    redirect_uri: &str,
-    pairs: &[(&str, &str)],
-    state: Option<&str>,
-) -> Response {
+fn to_client(site: &Site, redirect_uri: &str, pairs: &[(&str, &str)], state: Option<&str>) -> Response {
     let Ok(mut url) = Url::parse(redirect_uri) else {
         return Response::empty(400);
     };

@@ -31,9 +31,7 @@ impl Page {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -108,8 +106,7 @@ fn request(url: &Url, form: Option<&str>) -> io::Result<Page> {
     };
     let method = if form.is_some() { "POST" } else { "GET" };
     let host = authority(url);
-    let mut message =
-        format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    let mut message = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     if let Some(form) = form {
         message.push_str("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ");
         message.push_str(&form.len().to_string());
@@ -167,37 +164,18 @@ fn split(bytes: &[u8]) -> io::Result<(Head, &[u8])> {
     let headers: Vec<(String, String)> = response
         .headers
         .iter()
-        .map(|header| {
-            (
-                header.name.to_owned(),
-                String::from_utf8_lossy(header.value).into_owned(),
-            )
-        })
+        .map(|header| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned()))
         .collect();
-    let find = |name: &str| {
-        headers
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-    };
+    let find = |name: &str| headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
     let length = find("content-length").and_then(|(_, value)| value.parse().ok());
-    let chunked =
-        find("transfer-encoding").is_some_and(|(_, value)| value.eq_ignore_ascii_case("chunked"));
-    let head = Head {
-        status: response.code.unwrap_or_default(),
-        length,
-        chunked,
-        headers,
-    };
+    let chunked = find("transfer-encoding").is_some_and(|(_, value)| value.eq_ignore_ascii_case("chunked"));
+    let head = Head { status: response.code.unwrap_or_default(), length, chunked, headers };
     Ok((head, bytes.get(end..).unwrap_or_default()))
 }
 
 fn page(url: &Url, bytes: &[u8]) -> io::Result<Page> {
     let (head, body) = split(bytes)?;
-    let body = if head.chunked {
-        unchunk(body)
-    } else {
-        body.to_vec()
-    };
+    let body = if head.chunked { unchunk(body) } else { body.to_vec() };
     Ok(Page {
         status: head.status,
         url: url.as_str().to_owned(),
@@ -276,9 +254,7 @@ fn parse(url: &str) -> io::Result<Url> {
 }
 
 fn encode(form: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish()
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {

@@ -31,9 +31,7 @@ impl AuthMethod {
     /// The method of that registered name, when this server knows it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::None, Self::Basic, Self::Post]
-            .into_iter()
-            .find(|method| method.name() == name)
+        [Self::None, Self::Basic, Self::Post].into_iter().find(|method| method.name() == name)
     }
 }
 
@@ -117,9 +115,9 @@ impl Client {
 
     /// Whether `uri` is one of its redirect URIs: exactly, or by the any-port rule of RFC 8252.
     pub(crate) fn accepts_redirect(&self, uri: &str) -> bool {
-        self.redirect_uris.iter().any(|registered| {
-            registered == uri || (self.any_loopback_port && same_but_port(registered, uri))
-        })
+        self.redirect_uris
+            .iter()
+            .any(|registered| registered == uri || (self.any_loopback_port && same_but_port(registered, uri)))
     }
 }
 

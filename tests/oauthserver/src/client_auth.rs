@@ -29,13 +29,9 @@ pub(crate) fn authenticate(
 ) -> Result<Client, Refusal> {
     let presented = presented(request, form)?;
     let unknown = || Refusal::invalid_client("the client is unknown");
-    let client = state
-        .client(&site.settings, &presented.id)
-        .ok_or_else(unknown)?;
+    let client = state.client(&site.settings, &presented.id).ok_or_else(unknown)?;
     if !client.auth_methods.contains(&presented.method) {
-        return Err(Refusal::invalid_client(
-            "the client is not registered for this authentication method",
-        ));
+        return Err(Refusal::invalid_client("the client is not registered for this authentication method"));
     }
     if presented.method != AuthMethod::None {
         check_secret(&client, presented.secret.as_deref(), shared.clock.utc())?;
@@ -59,26 +55,15 @@ fn presented(request: &Request, form: &Pairs) -> Result<Presented, Refusal> {
     let mut headers = request.header("authorization");
     let header = headers.next();
     if headers.next().is_some() || (header.is_some() && secret.is_some()) {
-        return Err(Refusal::new(
-            "invalid_request",
-            "two authentication methods were used",
-        ));
+        return Err(Refusal::new("invalid_request", "two authentication methods were used"));
     }
     if let Some(header) = header {
-        let (basic_id, secret) = basic(header).ok_or(Refusal::invalid_client(
-            "the Authorization header is malformed",
-        ))?;
+        let (basic_id, secret) =
+            basic(header).ok_or(Refusal::invalid_client("the Authorization header is malformed"))?;
         if id.is_some_and(|id| id != basic_id) {
-            return Err(Refusal::new(
-                "invalid_request",
-                "two different client ids were sent",
-            ));
+            return Err(Refusal::new("invalid_request", "two different client ids were sent"));
         }
-        return Ok(Presented {
-            method: AuthMethod::Basic,
-            id: basic_id,
-            secret: Some(secret),
-        });
+        return Ok(Presented { method: AuthMethod::Basic, id: basic_id, secret: Some(secret) });
     }
     let id = id.ok_or(Refusal::invalid_client("no client authentication"))?;
     let method = match secret {
@@ -106,12 +91,7 @@ fn form_decoded(text: &str) -> Option<String> {
         return None;
     }
     let mut pairs = form_urlencoded::parse(text.as_bytes());
-    Some(
-        pairs
-            .next()
-            .map(|(name, _)| name.into_owned())
-            .unwrap_or_default(),
-    )
+    Some(pairs.next().map(|(name, _)| name.into_owned()).unwrap_or_default())
 }
 
 #[cfg(test)]

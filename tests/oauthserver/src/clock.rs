@@ -14,10 +14,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            offset: Mutex::new(Duration::ZERO),
-        }
+        Self { started: Instant::now(), offset: Mutex::new(Duration::ZERO) }
     }
 
     /// Time since start, offset included.
@@ -27,9 +24,7 @@ impl Clock {
 
     /// UTC seconds since 1970, offset included.
     pub(crate) fn utc(&self) -> u64 {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         wall.saturating_add(self.offset()).as_secs()
     }
 

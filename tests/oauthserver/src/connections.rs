@@ -103,15 +103,9 @@ impl Listener {
         let stopping = Arc::new(AtomicBool::new(false));
         let (stop, data) = (Arc::clone(&stopping), Arc::clone(shared));
         shared.gate.restart();
-        let thread = Builder::new()
-            .name("oauthserver".to_owned())
-            .spawn(move || accept(&data, &socket, &stop))?;
-        Ok(Self {
-            shared: Arc::clone(shared),
-            address,
-            stopping,
-            thread: Some(thread),
-        })
+        let thread =
+            Builder::new().name("oauthserver".to_owned()).spawn(move || accept(&data, &socket, &stop))?;
+        Ok(Self { shared: Arc::clone(shared), address, stopping, thread: Some(thread) })
     }
 }
 
@@ -147,10 +141,7 @@ fn accept(shared: &Arc<Shared>, socket: &TcpListener, stopping: &AtomicBool) {
 
 fn spawn(shared: &Arc<Shared>, stream: TcpStream) {
     let (number, stream) = shared.connections.add(stream);
-    let entry = Entry {
-        shared: Arc::clone(shared),
-        number,
-    };
+    let entry = Entry { shared: Arc::clone(shared), number };
     // When there is no thread to be had, the closure is dropped, and the connection with it.
     let _ = Builder::new().spawn(move || {
         serve::connection(&entry.shared, &stream, entry.number);

@@ -119,12 +119,7 @@ impl Fault {
     /// An answer with a body.
     #[must_use]
     pub fn body(code: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self::Status {
-            code,
-            headers: Vec::new(),
-            content_type: content_type.to_owned(),
-            body: body.into(),
-        }
+        Self::Status { code, headers: Vec::new(), content_type: content_type.to_owned(), body: body.into() }
     }
 
     /// An OAuth error: `{"error": …}` (RFC 6749, section 5.2).
@@ -186,12 +181,9 @@ impl Fault {
     pub(crate) fn response(&self) -> Option<Response> {
         match self {
             Self::Redirect { code, location } => Some(Response::redirect(*code, location)),
-            Self::Status {
-                code,
-                headers,
-                content_type,
-                body,
-            } => Some(scripted(*code, headers, content_type, body)),
+            Self::Status { code, headers, content_type, body } => {
+                Some(scripted(*code, headers, content_type, body))
+            }
             _ => None,
         }
     }
@@ -223,11 +215,7 @@ impl Orders {
             Times::Next(count) => Some(count),
             Times::Always => None,
         };
-        self.lock().push(Order {
-            endpoint,
-            fault,
-            left,
-        });
+        self.lock().push(Order { endpoint, fault, left });
     }
 
     pub(crate) fn clear(&self) {
@@ -238,9 +226,7 @@ impl Orders {
     pub(crate) fn take(&self, routed: &Endpoint, request: &Request) -> Option<Fault> {
         let mut orders = self.lock();
         orders.retain(|order| order.left != Some(0));
-        let order = orders
-            .iter_mut()
-            .find(|order| order.endpoint.covers(routed, request))?;
+        let order = orders.iter_mut().find(|order| order.endpoint.covers(routed, request))?;
         order.left = order.left.map(|left| left.saturating_sub(1));
         Some(order.fault.clone())
     }
@@ -261,12 +247,7 @@ mod tests {
         orders.add(Endpoint::Token, Fault::status(503), Times::Next(2));
         orders.add(Endpoint::Any, Fault::Hang, Times::Always);
         let mut names = Vec::new();
-        for endpoint in [
-            Endpoint::Token,
-            Endpoint::Mcp,
-            Endpoint::Token,
-            Endpoint::Token,
-        ] {
+        for endpoint in [Endpoint::Token, Endpoint::Mcp, Endpoint::Token, Endpoint::Token] {
             let fault = orders.take(&endpoint, &Request::default()).unwrap();
             names.push(fault.name());
         }
@@ -278,10 +259,7 @@ mod tests {
     #[test]
     fn an_order_for_refreshes_spares_the_other_grants() {
         let form = |body: &str| Request {
-            headers: vec![(
-                "content-type".to_owned(),
-                "application/x-www-form-urlencoded".to_owned(),
-            )],
+            headers: vec![("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())],
             body: body.into(),
             ..Request::default()
         };

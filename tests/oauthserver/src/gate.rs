@@ -41,10 +41,7 @@ impl Gate {
     /// Now. Taken before a request becomes visible in the log, so that a release after that is never missed.
     pub(crate) fn mark(&self) -> Mark {
         let state = self.lock();
-        Mark {
-            released: state.released,
-            cleared: state.cleared,
-        }
+        Mark { released: state.released, cleared: state.cleared }
     }
 
     /// Waits for an event after `mark`, at most `limit` when there is one.
@@ -56,10 +53,7 @@ impl Gate {
                 return opened;
             }
             state = match end.map(|end| end.saturating_duration_since(Instant::now())) {
-                None => self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return Opened::Elapsed,
                 Some(left) => {
                     let waited = self.changed.wait_timeout(state, left);

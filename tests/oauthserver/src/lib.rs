@@ -76,7 +76,7 @@ pub use logged::{Logged, Phase};
 pub use patch::Patch;
 pub use server::{Minted, OAuthServer};
 pub use settings::{
-    Challenge, Consent, Document, ExpiresIn, IssParameter, RefreshTokens, Registration,
-    ResourceRule, Reuse, Rotation, Settings, TokenFormat,
+    Challenge, Consent, Document, ExpiresIn, IssParameter, RefreshTokens, Registration, ResourceRule, Reuse,
+    Rotation, Settings, TokenFormat,
 };
 pub use tokens::TokenStatus;

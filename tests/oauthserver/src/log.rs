@@ -75,17 +75,13 @@ impl RequestLog {
     /// Number of requests that are held by a fault at this moment.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.iter()
-            .filter(|request| request.phase == Phase::Held)
-            .count()
+        self.iter().filter(|request| request.phase == Phase::Held).count()
     }
 
     /// Number of requests that met a fault.
     #[must_use]
     pub fn faults_fired(&self) -> usize {
-        self.iter()
-            .filter(|request| request.fault.is_some())
-            .count()
+        self.iter().filter(|request| request.fault.is_some()).count()
     }
 }
 
@@ -104,11 +100,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            entries: Mutex::default(),
-            changed: Condvar::new(),
-        }
+        Self { started: Instant::now(), entries: Mutex::default(), changed: Condvar::new() }
     }
 
     /// Appends the request and tells its position.
@@ -136,11 +128,7 @@ impl Log {
     }
 
     /// Waits until the condition holds, at most `limit`. The condition runs without any lock held.
-    pub(crate) fn wait_for(
-        &self,
-        condition: impl Fn(&RequestLog) -> bool,
-        limit: Duration,
-    ) -> bool {
+    pub(crate) fn wait_for(&self, condition: impl Fn(&RequestLog) -> bool, limit: Duration) -> bool {
         let end = Instant::now().checked_add(limit);
         loop {
             let (log, version) = {
@@ -160,9 +148,8 @@ impl Log {
     fn newer_than(&self, version: u64, end: Option<Instant>) -> bool {
         let mut entries = self.lock();
         while entries.version == version {
-            let left = end.map_or(Duration::from_secs(3600), |end| {
-                end.saturating_duration_since(Instant::now())
-            });
+            let left =
+                end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return false;
             }

@@ -87,9 +87,7 @@ impl Logged {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The first form pair of that name.
@@ -113,9 +111,7 @@ impl Logged {
     /// One line for people, without a value of query, form, header or body.
     #[must_use]
     pub fn line(&self) -> String {
-        let status = self
-            .status
-            .map_or("-".to_owned(), |status| status.to_string());
+        let status = self.status.map_or("-".to_owned(), |status| status.to_string());
         let mut words = vec![short(&self.method, 20), short(&self.path, 120), status];
         if let Some(grant) = &self.grant {
             words.push(format!("grant={}", short(grant, 60)));
@@ -135,12 +131,7 @@ impl fmt::Debug for Logged {
         };
         write!(f, "#{} {}", self.seq, self.line())?;
         write!(f, " {:?}", self.phase)?;
-        write!(
-            f,
-            " query[{}] form[{}]",
-            names(&self.query),
-            names(&self.form)
-        )
+        write!(f, " query[{}] form[{}]", names(&self.query), names(&self.form))
     }
 }
 
@@ -151,7 +142,5 @@ fn short(text: &str, limit: usize) -> String {
 
 fn value<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
     let mut pairs = pairs.iter();
-    pairs
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }

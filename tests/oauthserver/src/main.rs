@@ -16,9 +16,7 @@ fn main() -> ExitCode {
     let done = match options::parse(&arguments) {
         Ok(Command::Help) => io::stdout().write_all(options::HELP.as_bytes()),
         Ok(Command::Visit(url, decision)) => visit(&url, decision),
-        Ok(Command::Serve(settings)) => {
-            OAuthServer::start(*settings).and_then(|server| serve(&server))
-        }
+        Ok(Command::Serve(settings)) => OAuthServer::start(*settings).and_then(|server| serve(&server)),
         Err(problem) => {
             eprintln!("oauthserver: {problem}; see oauthserver --help");
             return ExitCode::from(2);
@@ -41,16 +39,9 @@ fn serve(server: &OAuthServer) -> io::Result<()> {
     out.flush()?;
     let mut printed = 0;
     loop {
-        server.wait_for(
-            |log| log.iter().skip(printed).any(oauthserver::Logged::is_over),
-            Duration::MAX,
-        );
+        server.wait_for(|log| log.iter().skip(printed).any(oauthserver::Logged::is_over), Duration::MAX);
         let log = server.log();
-        for request in log
-            .iter()
-            .skip(printed)
-            .take_while(|request| request.is_over())
-        {
+        for request in log.iter().skip(printed).take_while(|request| request.is_over()) {
             writeln!(out, "{}", request.line())?;
             printed += 1;
         }

@@ -26,10 +26,7 @@ pub(crate) fn mcp(shared: &Shared, site: &Site, request: &Request) -> Answer {
     let Some(message) = request.json() else {
         return failed(400, &Value::Null, -32700, "not JSON").into();
     };
-    let method = message
-        .get("method")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let method = message.get("method").and_then(Value::as_str).unwrap_or_default();
     if let Some(missing) = missing_scope(site, method, &scope) {
         return insufficient(site, missing);
     }
@@ -55,9 +52,7 @@ fn bearer(request: &Request) -> Bearer<'_> {
         return Bearer::Malformed;
     }
     match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Bearer::Token(token.trim())
-        }
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Bearer::Token(token.trim()),
         _ => Bearer::Missing,
     }
 }
@@ -66,11 +61,7 @@ fn challenge(site: &Site, error: Option<&str>) -> Answer {
     let mut response = Response::json(401, &json!({ "error": error.unwrap_or("unauthorized") }));
     let headers = match &site.settings.challenge.raw {
         Some(raw) => raw.clone(),
-        None => vec![bearer_challenge(
-            site,
-            error,
-            site.settings.challenge.scope.as_deref(),
-        )],
+        None => vec![bearer_challenge(site, error, site.settings.challenge.scope.as_deref())],
     };
     for header in headers {
         response = response.header("WWW-Authenticate", header);
@@ -83,22 +74,17 @@ fn challenge(site: &Site, error: Option<&str>) -> Answer {
 fn insufficient(site: &Site, scope: &str) -> Answer {
     let error = "insufficient_scope";
     let header = bearer_challenge(site, Some(error), Some(scope));
-    let response =
-        Response::json(403, &json!({ "error": error })).header("WWW-Authenticate", header);
+    let response = Response::json(403, &json!({ "error": error })).header("WWW-Authenticate", header);
     Answer::refused(response, error)
 }
 
 fn bearer_challenge(site: &Site, error: Option<&str>, scope: Option<&str>) -> String {
     let metadata = site.settings.challenge.resource_metadata;
     let url = site.resource_metadata_url().filter(|_| metadata);
-    let parameters: Vec<String> = [
-        ("error", error),
-        ("resource_metadata", url.as_deref()),
-        ("scope", scope),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| value.map(|value| format!("{name}=\"{value}\"")))
-    .collect();
+    let parameters: Vec<String> = [("error", error), ("resource_metadata", url.as_deref()), ("scope", scope)]
+        .into_iter()
+        .filter_map(|(name, value)| value.map(|value| format!("{name}=\"{value}\"")))
+        .collect();
     // A challenge needs at least one parameter to be more than a word.
     if parameters.is_empty() {
         return "Bearer realm=\"mcp\"".to_owned();
@@ -111,9 +97,7 @@ fn missing_scope<'a>(site: &'a Site, method: &str, held: &str) -> Option<&'a str
     let held: Vec<&str> = held.split(' ').collect();
     let lacks = |scope: &str| scope.split(' ').any(|word| !held.contains(&word));
     let mut demanded = site.settings.required_scopes.iter();
-    demanded
-        .find(|(of, scope)| (of == method || of == "*") && lacks(scope))
-        .map(|(_, scope)| scope.as_str())
+    demanded.find(|(of, scope)| (of == method || of == "*") && lacks(scope)).map(|(_, scope)| scope.as_str())
 }
 
 fn call(message: &Value, method: &str, id: &Value) -> Response {
@@ -130,9 +114,7 @@ fn call(message: &Value, method: &str, id: &Value) -> Response {
 }
 
 fn initialized(message: &Value) -> Value {
-    let asked = message
-        .pointer("/params/protocolVersion")
-        .and_then(Value::as_str);
+    let asked = message.pointer("/params/protocolVersion").and_then(Value::as_str);
     json!({
         "protocolVersion": asked.unwrap_or("2025-11-25"),
         "capabilities": { "tools": {} },
@@ -149,16 +131,10 @@ fn tool() -> Value {
 }
 
 fn result(id: &Value, result: &Value) -> Response {
-    Response::json(
-        200,
-        &json!({ "jsonrpc": "2.0", "id": id, "result": result }),
-    )
+    Response::json(200, &json!({ "jsonrpc": "2.0", "id": id, "result": result }))
 }
 
 fn failed(status: u16, id: &Value, code: i32, message: &str) -> Response {
     let error = json!({ "code": code, "message": message });
-    Response::json(
-        status,
-        &json!({ "jsonrpc": "2.0", "id": id, "error": error }),
-    )
+    Response::json(status, &json!({ "jsonrpc": "2.0", "id": id, "error": error }))
 }

@@ -31,11 +31,7 @@ fn resource(site: &Site) -> Map<String, Value> {
     put(&mut document, "resource", site.resource());
     put(&mut document, "authorization_servers", servers);
     if !settings.scopes_supported.is_empty() {
-        put(
-            &mut document,
-            "scopes_supported",
-            settings.scopes_supported.clone(),
-        );
+        put(&mut document, "scopes_supported", settings.scopes_supported.clone());
     }
     put(&mut document, "bearer_methods_supported", json!(["header"]));
     document
@@ -52,22 +48,10 @@ fn server(site: &Site) -> Map<String, Value> {
     put(&mut document, "response_types_supported", json!(["code"]));
     let grants = ["authorization_code", "refresh_token", "client_credentials"];
     put(&mut document, "grant_types_supported", json!(grants));
-    let methods: Vec<_> = settings
-        .auth_methods
-        .iter()
-        .map(|method| method.name())
-        .collect();
-    put(
-        &mut document,
-        "token_endpoint_auth_methods_supported",
-        methods,
-    );
+    let methods: Vec<_> = settings.auth_methods.iter().map(|method| method.name()).collect();
+    put(&mut document, "token_endpoint_auth_methods_supported", methods);
     if let Some(methods) = &settings.pkce_methods {
-        put(
-            &mut document,
-            "code_challenge_methods_supported",
-            methods.clone(),
-        );
+        put(&mut document, "code_challenge_methods_supported", methods.clone());
     }
     let mut scopes = settings.scopes_supported.clone();
     if settings.offline_access {
@@ -77,21 +61,14 @@ fn server(site: &Site) -> Map<String, Value> {
         put(&mut document, "scopes_supported", scopes);
     }
     if settings.iss.advertised {
-        put(
-            &mut document,
-            "authorization_response_iss_parameter_supported",
-            true,
-        );
+        put(&mut document, "authorization_response_iss_parameter_supported", true);
     }
     document
 }
 
 /// The endpoints that exist, by their member of the metadata.
 fn endpoints(site: &Site) -> Vec<(&'static str, &'static str)> {
-    let mut list = vec![
-        ("authorization_endpoint", "authorize"),
-        ("token_endpoint", "token"),
-    ];
+    let mut list = vec![("authorization_endpoint", "authorize"), ("token_endpoint", "token")];
     if site.settings.registration.enabled {
         list.push(("registration_endpoint", "register"));
     }

@@ -61,9 +61,7 @@ fn serve(words: &[&str]) -> Result<Command, String> {
             "--no-rotation" => settings.rotation = Rotation::Repeat,
             "--strict" => settings.registration.native_only = true,
             _ => {
-                let value = words
-                    .next()
-                    .ok_or(format!("{flag} is unknown or needs a value"))?;
+                let value = words.next().ok_or(format!("{flag} is unknown or needs a value"))?;
                 set(&mut settings, flag, value)?;
             }
         }
@@ -99,9 +97,7 @@ fn consent(word: &str) -> Option<Consent> {
 
 fn client(value: &str) -> Client {
     match value.split_once('=') {
-        Some((id, redirect)) => Client::public(id)
-            .redirect_uri(redirect)
-            .any_loopback_port(),
+        Some((id, redirect)) => Client::public(id).redirect_uri(redirect).any_loopback_port(),
         None => Client::public(value),
     }
 }
@@ -158,10 +154,7 @@ mod tests {
 
     #[test]
     fn flags_reach_the_settings() {
-        let command = parse(&words(
-            "--port 9000 --access-token-ttl 30s --no-registration",
-        ))
-        .unwrap();
+        let command = parse(&words("--port 9000 --access-token-ttl 30s --no-registration")).unwrap();
         let Command::Serve(settings) = command else {
             panic!("not served");
         };

@@ -21,19 +21,13 @@ impl Random {
     pub(crate) fn new() -> io::Result<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
-        Ok(Self {
-            seed,
-            drawn: AtomicU64::new(0),
-        })
+        Ok(Self { seed, drawn: AtomicU64::new(0) })
     }
 
     /// A new string of 256 bits in base64url behind `prefix` (which only helps a reader of test output).
     pub(crate) fn text(&self, prefix: &str) -> String {
         let number = self.drawn.fetch_add(1, Ordering::Relaxed);
-        let digest = Sha256::new()
-            .chain_update(self.seed)
-            .chain_update(number.to_le_bytes())
-            .finalize();
+        let digest = Sha256::new().chain_update(self.seed).chain_update(number.to_le_bytes()).finalize();
         format!("{prefix}{}", URL_SAFE_NO_PAD.encode(digest))
     }
 }

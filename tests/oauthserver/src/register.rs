@@ -31,8 +31,7 @@ pub(crate) fn register(shared: &Shared, site: &Site, request: &Request) -> Answe
 }
 
 fn registered(shared: &Shared, site: &Site, request: &Request) -> Result<Client, Refusal> {
-    let Some(Value::Object(asked)) = request.json().filter(|_| request.is("application/json"))
-    else {
+    let Some(Value::Object(asked)) = request.json().filter(|_| request.is("application/json")) else {
         return Err(bad("the body must be a JSON object"));
     };
     let grants = list(&asked, "grant_types", &["authorization_code"])?;
@@ -66,17 +65,14 @@ fn client(
         redirect_uris,
         grant_types,
         any_loopback_port: registration.any_loopback_port,
-        secret_expires_at: expires
-            .map_or(0, |ttl| shared.clock.utc().saturating_add(ttl.as_secs())),
+        secret_expires_at: expires.map_or(0, |ttl| shared.clock.utc().saturating_add(ttl.as_secs())),
     }
 }
 
 fn method(site: &Site, asked: &Map<String, Value>) -> Result<AuthMethod, Refusal> {
     let name = match asked.get("token_endpoint_auth_method") {
         None => AuthMethod::Basic.name(),
-        Some(value) => value
-            .as_str()
-            .ok_or(bad("token_endpoint_auth_method must be a string"))?,
+        Some(value) => value.as_str().ok_or(bad("token_endpoint_auth_method must be a string"))?,
     };
     if let Some(forced) = site.settings.registration.auth_method {
         return Ok(forced);
@@ -94,10 +90,7 @@ fn check_redirects(
 ) -> Result<(), Refusal> {
     let code = grants.iter().any(|grant| grant == "authorization_code");
     if code && uris.is_empty() {
-        return Err(Refusal::new(
-            "invalid_redirect_uri",
-            "redirect_uris is missing",
-        ));
+        return Err(Refusal::new("invalid_redirect_uri", "redirect_uris is missing"));
     }
     let kind = match asked.get("application_type") {
         None => "web",
@@ -134,10 +127,7 @@ fn answer(shared: &Shared, site: &Site, request: &Request, client: &Client) -> R
         _ => Map::new(),
     };
     let mut put = |name: &str, value: Value| drop(answer.insert(name.to_owned(), value));
-    let method = client
-        .auth_methods
-        .first()
-        .map_or("none", |method| method.name());
+    let method = client.auth_methods.first().map_or("none", |method| method.name());
     put("client_id", client.client_id.clone().into());
     put("client_id_issued_at", shared.clock.utc().into());
     put("token_endpoint_auth_method", method.into());

@@ -63,11 +63,7 @@ impl Request {
 
     /// The form pairs; empty when the body is no form.
     pub(crate) fn form(&self) -> Pairs {
-        if self.is("application/x-www-form-urlencoded") {
-            pairs(&self.body)
-        } else {
-            Vec::new()
-        }
+        if self.is("application/x-www-form-urlencoded") { pairs(&self.body) } else { Vec::new() }
     }
 
     /// The body as JSON, when it is.
@@ -88,10 +84,7 @@ impl<'a> Wire<'a> {
         let _ = stream.set_read_timeout(Some(SILENCE));
         let _ = stream.set_write_timeout(Some(SILENCE));
         let _ = stream.set_nodelay(true);
-        Self {
-            stream,
-            buffer: Vec::new(),
-        }
+        Self { stream, buffer: Vec::new() }
     }
 
     /// The next request of the connection.
@@ -129,11 +122,7 @@ impl<'a> Wire<'a> {
             let mut stream = self.stream;
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        if chunked {
-            self.chunks()
-        } else {
-            self.exactly(length)
-        }
+        if chunked { self.chunks() } else { self.exactly(length) }
     }
 
     fn chunks(&mut self) -> Result<Vec<u8>, ReadError> {
@@ -233,9 +222,9 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
 fn split_target(target: &str) -> (String, Pairs) {
     let target = target.split('#').next().unwrap_or_default();
     let target = match target.split_once("://") {
-        Some((_, rest)) if !target.starts_with('/') => rest
-            .find(['/', '?'])
-            .map_or("/", |at| rest.get(at..).unwrap_or("/")),
+        Some((_, rest)) if !target.starts_with('/') => {
+            rest.find(['/', '?']).map_or("/", |at| rest.get(at..).unwrap_or("/"))
+        }
         _ => target,
     };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -290,11 +279,7 @@ mod tests {
 
     #[test]
     fn junk_is_bad_and_not_a_panic() {
-        for junk in [
-            &b"\0\0\0\r\n\r\n"[..],
-            b"GET\r\n\r\n",
-            b"G@T / HTTP/9\r\n\r\n",
-        ] {
+        for junk in [&b"\0\0\0\r\n\r\n"[..], b"GET\r\n\r\n", b"G@T / HTTP/9\r\n\r\n"] {
             assert!(matches!(parse_head(junk), Err(ReadError::Bad(400))));
         }
     }

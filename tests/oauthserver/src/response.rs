@@ -15,17 +15,12 @@ pub(crate) struct Response {
 impl Response {
     /// An answer without a body.
     pub(crate) fn empty(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
     /// A JSON answer; `no-store`, because most of ours hold tokens.
     pub(crate) fn json(status: u16, value: &Value) -> Self {
-        Self::text(status, "application/json", value.to_string())
-            .header("Cache-Control", "no-store")
+        Self::text(status, "application/json", value.to_string()).header("Cache-Control", "no-store")
     }
 
     /// An HTML page that may load nothing.

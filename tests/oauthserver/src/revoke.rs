@@ -21,10 +21,7 @@ pub(crate) fn revoke(shared: &Shared, site: &Site, request: &Request) -> Answer 
 
 fn revoked(shared: &Shared, site: &Site, request: &Request) -> Result<bool, Refusal> {
     if !request.is("application/x-www-form-urlencoded") {
-        return Err(Refusal::new(
-            "invalid_request",
-            "the body must be form-encoded",
-        ));
+        return Err(Refusal::new("invalid_request", "the body must be form-encoded"));
     }
     let form = request.form();
     let mut state = shared.state();
@@ -34,10 +31,7 @@ fn revoked(shared: &Shared, site: &Site, request: &Request) -> Result<bool, Refu
     let owner = tokens.owner(token).or_else(|| tokens.access_owner(token));
     match owner.map(|owner| owner.client_id == client.client_id) {
         None => Ok(false),
-        Some(false) => Err(Refusal::new(
-            "invalid_grant",
-            "the token is another client's",
-        )),
+        Some(false) => Err(Refusal::new("invalid_grant", "the token is another client's")),
         Some(true) => Ok(tokens.revoke(token)),
     }
 }

@@ -39,12 +39,7 @@ pub(crate) fn connection(shared: &Shared, stream: &TcpStream, number: u64) {
 }
 
 /// Answers one request; true when another may follow on this connection.
-fn exchange(
-    shared: &Shared,
-    stream: &TcpStream,
-    number: u64,
-    request: Request,
-) -> io::Result<bool> {
+fn exchange(shared: &Shared, stream: &TcpStream, number: u64, request: Request) -> io::Result<bool> {
     let site = shared.site();
     let room = site.room(&request.path);
     let endpoint = room.endpoint(&request.path);
@@ -181,11 +176,7 @@ impl Exchange<'_> {
         self.answered(Some(response.status));
         let body = response.body.len();
         let bytes = self.bytes(response);
-        self.write(
-            bytes
-                .get(..bytes.len() - body.div_ceil(2))
-                .unwrap_or_default(),
-        )
+        self.write(bytes.get(..bytes.len() - body.div_ceil(2)).unwrap_or_default())
     }
 
     fn drip(&self, response: &Response, interval: Duration) -> io::Result<()> {
@@ -217,7 +208,9 @@ impl Exchange<'_> {
 
     fn endless(&self) -> io::Result<()> {
         self.answered(Some(200));
-        self.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        self.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        )?;
         let mut chunk = format!("{PIECE:x}\r\n").into_bytes();
         chunk.resize(chunk.len() + PIECE, b' ');
         chunk.extend_from_slice(b"\r\n");
@@ -252,9 +245,7 @@ impl Exchange<'_> {
     }
 
     fn phase(&self, phase: Phase) {
-        self.shared
-            .log
-            .update(self.seq, |entry| entry.phase = phase);
+        self.shared.log.update(self.seq, |entry| entry.phase = phase);
     }
 
     fn bytes(&self, response: &Response) -> Vec<u8> {

@@ -50,10 +50,7 @@ impl OAuthServer {
         let port = socket.local_addr()?.port();
         let shared = Arc::new(Shared::new(settings, port)?);
         let listener = Listener::start(&shared, socket)?;
-        Ok(Self {
-            shared,
-            listener: Mutex::new(Some(listener)),
-        })
+        Ok(Self { shared, listener: Mutex::new(Some(listener)) })
     }
 
     /// The port.
@@ -187,11 +184,8 @@ impl OAuthServer {
     #[must_use]
     pub fn issue_refresh_family(&self, client_id: &str, scope: &str) -> Minted {
         let site = self.shared.site();
-        let subject = Subject {
-            client_id: client_id.to_owned(),
-            scope: scope.to_owned(),
-            audience: site.resource(),
-        };
+        let subject =
+            Subject { client_id: client_id.to_owned(), scope: scope.to_owned(), audience: site.resource() };
         let mut state = self.shared.state();
         if state.client(&site.settings, client_id).is_none() {
             let client = Client::public(client_id);
@@ -214,28 +208,19 @@ impl OAuthServer {
     /// The state of a refresh token.
     #[must_use]
     pub fn refresh_token_status(&self, token: &str) -> TokenStatus {
-        self.shared
-            .state()
-            .tokens
-            .status(token, self.shared.clock.now())
+        self.shared.state().tokens.status(token, self.shared.clock.now())
     }
 
     /// Number of refresh tokens that could be redeemed.
     #[must_use]
     pub fn live_refresh_token_count(&self) -> usize {
-        self.shared
-            .state()
-            .tokens
-            .live_refresh(self.shared.clock.now())
+        self.shared.state().tokens.live_refresh(self.shared.clock.now())
     }
 
     /// Number of access tokens that are accepted.
     #[must_use]
     pub fn live_access_token_count(&self) -> usize {
-        self.shared
-            .state()
-            .tokens
-            .live_access(self.shared.clock.now())
+        self.shared.state().tokens.live_access(self.shared.clock.now())
     }
 
     /// Number of clients that are registered dynamically (or by [`OAuthServer::issue_refresh_family`]).

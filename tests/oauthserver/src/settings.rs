@@ -105,11 +105,7 @@ impl Default for Settings {
             resource: None,
             issuer: None,
             authorization_servers: None,
-            documents: vec![
-                Document::ResourcePath,
-                Document::ResourceRoot,
-                Document::OAuthInsert,
-            ],
+            documents: vec![Document::ResourcePath, Document::ResourceRoot, Document::OAuthInsert],
             resource_metadata: Patch::new(),
             server_metadata: Patch::new(),
             access_token_ttl: Duration::from_secs(3600),
@@ -238,11 +234,7 @@ pub struct Challenge {
 
 impl Default for Challenge {
     fn default() -> Self {
-        Self {
-            resource_metadata: true,
-            scope: None,
-            raw: None,
-        }
+        Self { resource_metadata: true, scope: None, raw: None }
     }
 }
 
@@ -272,11 +264,7 @@ pub struct IssParameter {
 
 impl Default for IssParameter {
     fn default() -> Self {
-        Self {
-            advertised: true,
-            sent: true,
-            value: None,
-        }
+        Self { advertised: true, sent: true, value: None }
     }
 }
 

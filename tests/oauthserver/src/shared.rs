@@ -47,10 +47,7 @@ impl Shared {
 
     /// The settings of this moment.
     pub(crate) fn site(&self) -> Site {
-        Site {
-            settings: Arc::clone(&lock(&self.settings)),
-            port: self.port,
-        }
+        Site { settings: Arc::clone(&lock(&self.settings)), port: self.port }
     }
 
     pub(crate) fn reconfigure(&self, how: impl FnOnce(&mut Settings)) {
@@ -62,11 +59,7 @@ impl Shared {
     }
 
     pub(crate) fn mint<'a>(&'a self, site: &'a Site) -> Mint<'a> {
-        Mint {
-            random: &self.random,
-            settings: &site.settings,
-            now: self.clock.now(),
-        }
+        Mint { random: &self.random, settings: &site.settings, now: self.clock.now() }
     }
 
     /// Accepts the tokens of another authorization server at this resource.
@@ -79,13 +72,8 @@ impl Shared {
         let resource = self.site().resource();
         let own = self.live_scope(token, &resource);
         own.or_else(|| {
-            let friends: Vec<_> = lock(&self.friends)
-                .iter()
-                .filter_map(Weak::upgrade)
-                .collect();
-            friends
-                .iter()
-                .find_map(|friend| friend.live_scope(token, &resource))
+            let friends: Vec<_> = lock(&self.friends).iter().filter_map(Weak::upgrade).collect();
+            friends.iter().find_map(|friend| friend.live_scope(token, &resource))
         })
     }
 

@@ -80,18 +80,8 @@ impl Site {
     /// The scopes that a client may ask for; empty when the server names none.
     pub(crate) fn known_scopes(&self) -> Vec<&str> {
         let settings = &self.settings;
-        let mut known: Vec<&str> = settings
-            .scopes_supported
-            .iter()
-            .map(String::as_str)
-            .collect();
-        known.extend(
-            settings
-                .challenge
-                .scope
-                .iter()
-                .flat_map(|scope| scope.split_whitespace()),
-        );
+        let mut known: Vec<&str> = settings.scopes_supported.iter().map(String::as_str).collect();
+        known.extend(settings.challenge.scope.iter().flat_map(|scope| scope.split_whitespace()));
         let required = settings.required_scopes.iter();
         known.extend(required.flat_map(|(_, scope)| scope.split_whitespace()));
         if settings.offline_access && !known.is_empty() {
@@ -114,9 +104,7 @@ impl Site {
             "/token" => Room::Token,
             "/register" => Room::Register,
             "/revoke" if self.settings.revocation => Room::Revoke,
-            _ if path == self.settings.mcp_path
-                || (path == "/" && self.settings.mcp_path.is_empty()) =>
-            {
+            _ if path == self.settings.mcp_path || (path == "/" && self.settings.mcp_path.is_empty()) => {
                 Room::Mcp
             }
             _ => Room::Nowhere,
@@ -128,9 +116,7 @@ impl Site {
         let found = documents.find(|document| self.document(**document) == path)?;
         Some(match found {
             Document::ResourcePath | Document::ResourceRoot => Room::ResourceMetadata,
-            Document::OAuthInsert | Document::OidcInsert | Document::OidcAppend => {
-                Room::ServerMetadata
-            }
+            Document::OAuthInsert | Document::OidcInsert | Document::OidcAppend => Room::ServerMetadata,
         })
     }
 
@@ -172,19 +158,12 @@ mod tests {
             documents: documents.to_vec(),
             ..Settings::default()
         };
-        Site {
-            settings: Arc::new(settings),
-            port: 9,
-        }
+        Site { settings: Arc::new(settings), port: 9 }
     }
 
     #[test]
     fn an_issuer_with_a_path_has_its_three_documents_and_no_other() {
-        let all = [
-            Document::OAuthInsert,
-            Document::OidcInsert,
-            Document::OidcAppend,
-        ];
+        let all = [Document::OAuthInsert, Document::OidcInsert, Document::OidcAppend];
         let site = site("/tenant1", "/mcp", &all);
         for path in [
             "/.well-known/oauth-authorization-server/tenant1",

@@ -42,10 +42,7 @@ pub(crate) struct State {
 impl State {
     /// The client of that id: pre-registered, or dynamic.
     pub(crate) fn client(&self, settings: &Settings, id: &str) -> Option<Client> {
-        let fixed = settings
-            .clients
-            .iter()
-            .find(|client| client.client_id == id);
+        let fixed = settings.clients.iter().find(|client| client.client_id == id);
         fixed.or_else(|| self.registered.get(id)).cloned()
     }
 }

@@ -31,40 +31,21 @@ pub(crate) fn token(shared: &Shared, site: &Site, request: &Request) -> Answer {
     }
 }
 
-fn issue(
-    shared: &Shared,
-    site: &Site,
-    state: &mut State,
-    request: &Request,
-) -> Result<Issued, Refusal> {
+fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> Result<Issued, Refusal> {
     if !request.is("application/x-www-form-urlencoded") {
-        return Err(Refusal::new(
-            "invalid_request",
-            "the body must be form-encoded",
-        ));
+        return Err(Refusal::new("invalid_request", "the body must be form-encoded"));
     }
     let form = request.form();
     let grant = required(&form, "grant_type")?;
     let client = authenticate(shared, site, state, request, &form)?;
     let known = ["authorization_code", "refresh_token", "client_credentials"];
     if !known.contains(&grant) {
-        return Err(Refusal::new(
-            "unsupported_grant_type",
-            "the grant is unknown",
-        ));
+        return Err(Refusal::new("unsupported_grant_type", "the grant is unknown"));
     }
     if !client.may(grant) {
-        return Err(Refusal::new(
-            "unauthorized_client",
-            "this grant was not registered",
-        ));
+        return Err(Refusal::new("unauthorized_client", "this grant was not registered"));
     }
-    let work = Work {
-        shared,
-        site,
-        client: &client,
-        form: &form,
-    };
+    let work = Work { shared, site, client: &client, form: &form };
     match grant {
         "authorization_code" => work.code(state),
         "refresh_token" => work.refresh(state),
@@ -105,11 +86,7 @@ impl Work<'_> {
     fn redeemable(&self, state: &mut State, code: &str) -> Result<Asked, Refusal> {
         let refused = || Refusal::new("invalid_grant", "the code is unknown, used or expired");
         let own = |asked: &Asked| asked.client_id == self.client.client_id;
-        let entry = state
-            .codes
-            .get(code)
-            .filter(|code| own(&code.asked))
-            .ok_or_else(refused)?;
+        let entry = state.codes.get(code).filter(|code| own(&code.asked)).ok_or_else(refused)?;
         if entry.used {
             let (family, access) = (entry.family, entry.access.clone());
             family.map(|family| state.tokens.revoke_family(family));
@@ -137,12 +114,8 @@ impl Work<'_> {
     }
 
     fn refresh(&self, state: &mut State) -> Result<Issued, Refusal> {
-        let refused = || {
-            Refusal::new(
-                "invalid_grant",
-                "the refresh token is unknown, spent, expired or revoked",
-            )
-        };
+        let refused =
+            || Refusal::new("invalid_grant", "the refresh token is unknown, spent, expired or revoked");
         let token = required(self.form, "refresh_token")?;
         let owner = state.tokens.owner(token).ok_or_else(refused)?;
         if owner.client_id != self.client.client_id {
@@ -152,10 +125,7 @@ impl Work<'_> {
         let scope = one(self.form, "scope")?;
         let held: Vec<&str> = owner.scope.split(' ').collect();
         if scope.is_some_and(|scope| scope.split(' ').any(|word| !held.contains(&word))) {
-            return Err(Refusal::new(
-                "invalid_scope",
-                "the scope is wider than what was granted",
-            ));
+            return Err(Refusal::new("invalid_scope", "the scope is wider than what was granted"));
         }
         let mint = self.shared.mint(self.site);
         state.tokens.redeem(&mint, token, scope).ok_or_else(refused)
@@ -163,19 +133,11 @@ impl Work<'_> {
 
     fn client_credentials(&self, state: &mut State) -> Result<Issued, Refusal> {
         if self.client.secret.is_none() {
-            return Err(Refusal::new(
-                "unauthorized_client",
-                "a public client cannot use this grant",
-            ));
+            return Err(Refusal::new("unauthorized_client", "a public client cannot use this grant"));
         }
         let audience = one(self.form, "audience")?;
-        if self.site.settings.audience.is_some()
-            && self.site.settings.audience.as_deref() != audience
-        {
-            return Err(Refusal::new(
-                "invalid_target",
-                "the audience is missing or unknown",
-            ));
+        if self.site.settings.audience.is_some() && self.site.settings.audience.as_deref() != audience {
+            return Err(Refusal::new("invalid_target", "the audience is missing or unknown"));
         }
         check_resource(self.site, self.form)?;
         let scope = scope_to_grant(self.site, one(self.form, "scope")?)?;
@@ -226,9 +188,7 @@ fn encoded(site: &Site, status: u16, answer: Map<String, Value>) -> Response {
         TokenFormat::Form => {
             let mut form = form_urlencoded::Serializer::new(String::new());
             for (name, value) in &answer {
-                let text = value
-                    .as_str()
-                    .map_or_else(|| value.to_string(), str::to_owned);
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 form.append_pair(name, &text);
             }
             Response::text(status, "application/x-www-form-urlencoded", form.finish())

@@ -87,10 +87,7 @@ impl Tokens {
     /// An access token and the first refresh token of a new family.
     pub(crate) fn found(&mut self, mint: &Mint<'_>, subject: &Subject) -> Issued {
         let family = self.families.len();
-        self.families.push(Family {
-            subject: subject.clone(),
-            revoked: false,
-        });
+        self.families.push(Family { subject: subject.clone(), revoked: false });
         Issued {
             access: self.new_access(mint, subject, Some(family)),
             refresh: Some(self.new_refresh(mint, family)),
@@ -100,12 +97,7 @@ impl Tokens {
     }
 
     /// Redeems a refresh token for `scope` (the family's own when none). None: it is refused.
-    pub(crate) fn redeem(
-        &mut self,
-        mint: &Mint<'_>,
-        token: &str,
-        scope: Option<&str>,
-    ) -> Option<Issued> {
+    pub(crate) fn redeem(&mut self, mint: &Mint<'_>, token: &str, scope: Option<&str>) -> Option<Issued> {
         let spent = self.refresh.get(token)?.spent;
         if let Some(spent) = spent
             && !self.forgives(mint, token, spent)
@@ -116,12 +108,7 @@ impl Tokens {
             return None;
         }
         let family = self.refresh.get(token)?.family;
-        let mut subject = self
-            .families
-            .get(family)
-            .filter(|family| !family.revoked)?
-            .subject
-            .clone();
+        let mut subject = self.families.get(family).filter(|family| !family.revoked)?.subject.clone();
         if let Some(scope) = scope {
             scope.clone_into(&mut subject.scope);
         }
@@ -194,16 +181,12 @@ impl Tokens {
 
     pub(crate) fn live_refresh(&self, now: Duration) -> usize {
         let tokens = self.refresh.keys();
-        tokens
-            .filter(|token| self.status(token, now) == TokenStatus::Live)
-            .count()
+        tokens.filter(|token| self.status(token, now) == TokenStatus::Live).count()
     }
 
     pub(crate) fn live_access(&self, now: Duration) -> usize {
         let tokens = self.access.keys();
-        tokens
-            .filter(|token| self.access(token, now).is_some())
-            .count()
+        tokens.filter(|token| self.access(token, now).is_some()).count()
     }
 
     pub(crate) fn any_revoked(&self) -> bool {
@@ -258,9 +241,7 @@ impl Tokens {
     }
 
     fn is_revoked(&self, family: usize) -> bool {
-        self.families
-            .get(family)
-            .is_none_or(|family| family.revoked)
+        self.families.get(family).is_none_or(|family| family.revoked)
     }
 
     fn new_access(&mut self, mint: &Mint<'_>, subject: &Subject, family: Option<usize>) -> String {
@@ -278,11 +259,7 @@ impl Tokens {
     fn new_refresh(&mut self, mint: &Mint<'_>, family: usize) -> String {
         let token = mint.random.text("rt_");
         let ttl = mint.settings.refresh_token_ttl;
-        let refresh = Refresh {
-            family,
-            expires: ttl.map(|ttl| mint.now.saturating_add(ttl)),
-            spent: None,
-        };
+        let refresh = Refresh { family, expires: ttl.map(|ttl| mint.now.saturating_add(ttl)), spent: None };
         self.refresh.insert(token.clone(), refresh);
         token
     }

@@ -24,21 +24,11 @@ fn untouched(server: &OAuthServer, minted: &Minted) -> bool {
 fn a_status_has_its_headers_and_body_and_commits_nothing() {
     let (server, minted) = with(Fault::too_many_requests(7));
     server.fault(Endpoint::Refresh, Fault::html(400), Next(1));
-    server.fault(
-        Endpoint::Refresh,
-        Fault::json_error(400, "invalid_grant").header("X-Y", "z"),
-        Next(1),
-    );
+    server.fault(Endpoint::Refresh, Fault::json_error(400, "invalid_grant").header("X-Y", "z"), Next(1));
     let answer = refresh(&server, &minted.refresh_token);
-    assert_eq!(
-        (answer.status, answer.header("retry-after")),
-        (429, Some("7"))
-    );
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("7")));
     let answer = refresh(&server, &minted.refresh_token);
-    assert_eq!(
-        (answer.status, answer.header("content-type")),
-        (400, Some("text/html"))
-    );
+    assert_eq!((answer.status, answer.header("content-type")), (400, Some("text/html")));
     let answer = refresh(&server, &minted.refresh_token);
     assert_eq!(json(&answer)["error"], "invalid_grant");
     assert_eq!(answer.header("x-y"), Some("z"));
@@ -51,10 +41,7 @@ fn a_status_has_its_headers_and_body_and_commits_nothing() {
 fn a_gateway_can_fail_behind_a_commit() {
     let (server, minted) = with(Fault::status(502).after_commit());
     assert_eq!(refresh(&server, &minted.refresh_token).status, 502);
-    assert_eq!(
-        server.refresh_token_status(&minted.refresh_token),
-        TokenStatus::Spent
-    );
+    assert_eq!(server.refresh_token_status(&minted.refresh_token), TokenStatus::Spent);
     let logged = server.refreshes().remove(0);
     assert_eq!((logged.committed, logged.status), (true, Some(502)));
     assert_eq!(logged.fault, Some("AfterCommit"));
@@ -120,11 +107,7 @@ fn a_held_answer_is_committed_before_it_is_released() {
 #[test]
 fn a_delayed_answer_comes_by_itself_and_sooner_when_released() {
     let (server, minted) = with(Fault::DelayAfterCommit(Duration::from_millis(5)));
-    server.fault(
-        Endpoint::Refresh,
-        Fault::DelayAfterCommit(Duration::from_secs(3600)),
-        Next(1),
-    );
+    server.fault(Endpoint::Refresh, Fault::DelayAfterCommit(Duration::from_secs(3600)), Next(1));
     let answer = refresh(&server, &minted.refresh_token);
     assert_eq!(answer.status, 200);
     let next = json(&answer)["refresh_token"].as_str().unwrap().to_owned();
@@ -143,15 +126,8 @@ fn a_drop_happens_before_or_after_the_commit() {
     assert!(try_refresh(&server, &minted.refresh_token).is_err());
     assert!(untouched(&server, &minted));
     assert!(try_refresh(&server, &minted.refresh_token).is_err());
-    assert_eq!(
-        server.refresh_token_status(&minted.refresh_token),
-        TokenStatus::Spent
-    );
-    let committed: Vec<_> = server
-        .refreshes()
-        .iter()
-        .map(|request| request.committed)
-        .collect();
+    assert_eq!(server.refresh_token_status(&minted.refresh_token), TokenStatus::Spent);
+    let committed: Vec<_> = server.refreshes().iter().map(|request| request.committed).collect();
     assert_eq!(committed, [false, true]);
     // What a careless retry ends with.
     assert_eq!(refresh(&server, &minted.refresh_token).status, 400);
@@ -169,16 +145,8 @@ fn a_truncated_answer_announces_more_than_it_sends() {
 
 #[test]
 fn a_dripped_answer_is_whole_in_the_end_or_at_once_when_released() {
-    let (server, minted) = with(Fault::Drip {
-        interval: Duration::from_micros(10),
-    });
-    server.fault(
-        Endpoint::Refresh,
-        Fault::Drip {
-            interval: Duration::from_secs(3600),
-        },
-        Next(1),
-    );
+    let (server, minted) = with(Fault::Drip { interval: Duration::from_micros(10) });
+    server.fault(Endpoint::Refresh, Fault::Drip { interval: Duration::from_secs(3600) }, Next(1));
     let answer = refresh(&server, &minted.refresh_token);
     let next = json(&answer)["refresh_token"].as_str().unwrap().to_owned();
     std::thread::scope(|scope| {
@@ -192,15 +160,9 @@ fn a_dripped_answer_is_whole_in_the_end_or_at_once_when_released() {
 #[test]
 fn a_redirect_goes_where_it_is_told_and_commits_nothing() {
     let location = "http://127.0.0.1:9/steal".to_owned();
-    let (server, minted) = with(Fault::Redirect {
-        code: 307,
-        location,
-    });
+    let (server, minted) = with(Fault::Redirect { code: 307, location });
     let answer = refresh(&server, &minted.refresh_token);
-    assert_eq!(
-        (answer.status, answer.header("location")),
-        (307, Some("http://127.0.0.1:9/steal"))
-    );
+    assert_eq!((answer.status, answer.header("location")), (307, Some("http://127.0.0.1:9/steal")));
     assert!(untouched(&server, &minted));
 }
 
@@ -219,31 +181,18 @@ fn an_endless_body_ends_when_the_faults_are_cleared() {
     server.fault(Endpoint::ResourceMetadata, Fault::Endless, Always);
     let mut stream = support::connect(&server);
     let path = server.document_path(oauthserver::Document::ResourceRoot);
-    std::io::Write::write_all(
-        &mut stream,
-        format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes(),
-    )
-    .unwrap();
+    std::io::Write::write_all(&mut stream, format!("GET {path} HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
     let mut piece = vec![0; 1_000_000];
     stream.read_exact(&mut piece).unwrap();
     server.clear_faults();
     std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
-    assert_eq!(
-        browser::get(&format!("{}{path}", server.origin()))
-            .unwrap()
-            .status,
-        200
-    );
+    assert_eq!(browser::get(&format!("{}{path}", server.origin())).unwrap().status, 200);
 }
 
 #[test]
 fn raw_bytes_are_sent_as_they_are() {
     let server = start(Settings::default());
-    server.fault(
-        Endpoint::Path("/x".to_owned()),
-        Fault::RawBytes(b"\0not http".to_vec()),
-        Next(1),
-    );
+    server.fault(Endpoint::Path("/x".to_owned()), Fault::RawBytes(b"\0not http".to_vec()), Next(1));
     assert_eq!(raw(&server, b"GET /x HTTP/1.1\r\n\r\n"), "\0not http");
     assert!(raw(&server, b"GET /x HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404"));
 }
@@ -252,22 +201,10 @@ fn raw_bytes_are_sent_as_they_are() {
 fn a_drop_of_the_server_ends_everything_that_is_held() {
     let server = start(Settings::default());
     server.fault(Endpoint::Path("/hang".to_owned()), Fault::Hang, Always);
-    server.fault(
-        Endpoint::Path("/hold".to_owned()),
-        Fault::HoldAfterCommit,
-        Always,
-    );
-    server.fault(
-        Endpoint::Path("/endless".to_owned()),
-        Fault::Endless,
-        Always,
-    );
+    server.fault(Endpoint::Path("/hold".to_owned()), Fault::HoldAfterCommit, Always);
+    server.fault(Endpoint::Path("/endless".to_owned()), Fault::Endless, Always);
     let interval = Duration::from_secs(3600);
-    server.fault(
-        Endpoint::Path("/drip".to_owned()),
-        Fault::Drip { interval },
-        Always,
-    );
+    server.fault(Endpoint::Path("/drip".to_owned()), Fault::Drip { interval }, Always);
     let mut streams: Vec<_> = ["hang", "hold", "endless", "drip"]
         .into_iter()
         .map(|path| {

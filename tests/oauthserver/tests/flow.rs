@@ -8,16 +8,12 @@ use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use support::{
-    REDIRECT, authorization_url, body, call, client_id, code, json, redeem, redirect_of, start,
-    value,
+    REDIRECT, authorization_url, body, call, client_id, code, json, redeem, redirect_of, start, value,
 };
 
 #[test]
 fn a_client_discovers_registers_logs_in_and_calls_the_server() {
-    let server = start(Settings {
-        consent: Consent::Form,
-        ..Settings::default()
-    });
+    let server = start(Settings { consent: Consent::Form, ..Settings::default() });
     let (status, answer) = call(&server, "wrong", "ping");
     assert_eq!(status, 401);
     let metadata_url = answer.split("resource_metadata=\"").nth(1).unwrap();
@@ -37,11 +33,7 @@ fn a_client_discovers_registers_logs_in_and_calls_the_server() {
     assert_eq!((page.status, page.body.as_str()), (200, "done"));
     let line = request.join().unwrap();
     let target = format!("http://x{}", line.split(' ').nth(1).unwrap());
-    let back: Vec<_> = url::Url::parse(&target)
-        .unwrap()
-        .query_pairs()
-        .into_owned()
-        .collect();
+    let back: Vec<_> = url::Url::parse(&target).unwrap().query_pairs().into_owned().collect();
     assert_eq!(value(&back, "state"), Some("st&te"));
     assert_eq!(value(&back, "iss"), Some(server.issuer().as_str()));
 
@@ -69,9 +61,7 @@ fn listen_once() -> (String, std::thread::JoinHandle<String>) {
         let (mut stream, _) = socket.accept().unwrap();
         let mut bytes = [0; 4096];
         let length = stream.read(&mut bytes).unwrap();
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone").unwrap();
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     });
     (format!("http://127.0.0.1:{port}/callback"), thread)
@@ -87,10 +77,7 @@ fn a_code_works_once_and_its_second_use_revokes_what_the_first_gave() {
     let access = json(&first)["access_token"].as_str().unwrap().to_owned();
     assert!(server.mcp_accepts(&access));
     let second = redeem(&server, &client, &code);
-    assert_eq!(
-        (second.status, json(&second)["error"].clone()),
-        (400, json!("invalid_grant"))
-    );
+    assert_eq!((second.status, json(&second)["error"].clone()), (400, json!("invalid_grant")));
     assert!(!server.mcp_accepts(&access));
     assert_eq!(server.live_refresh_token_count(), 0);
 }
@@ -114,11 +101,7 @@ fn a_wrong_verifier_redirect_uri_client_or_resource_does_not_get_a_token() {
     for (name, wrong, error) in [
         ("code_verifier", wrong_verifier.as_str(), "invalid_grant"),
         ("code_verifier", "", "invalid_request"),
-        (
-            "redirect_uri",
-            "http://127.0.0.1:10/callback",
-            "invalid_grant",
-        ),
+        ("redirect_uri", "http://127.0.0.1:10/callback", "invalid_grant"),
         ("redirect_uri", "", "invalid_request"),
         ("client_id", &other, "invalid_grant"),
         ("client_id", "unknown", "invalid_client"),
@@ -132,12 +115,7 @@ fn a_wrong_verifier_redirect_uri_client_or_resource_does_not_get_a_token() {
         let page = browser::post_form(&server.token_endpoint(), &form).unwrap();
         assert_eq!(json(&page)["error"], error, "{name}={wrong}");
     }
-    assert!(
-        server
-            .token_requests()
-            .iter()
-            .all(|request| !request.committed)
-    );
+    assert!(server.token_requests().iter().all(|request| !request.committed));
     assert_eq!(redeem(&server, &client, &code).status, 200);
 }
 
@@ -164,11 +142,7 @@ fn an_unproved_client_or_redirect_uri_ends_on_a_page_and_never_redirects() {
     ] {
         let url = authorization_url(&server, &client, &changes);
         let page = browser::get(&url).unwrap();
-        assert_eq!(
-            (page.status, page.header("location")),
-            (400, None),
-            "{changes:?}"
-        );
+        assert_eq!((page.status, page.header("location")), (400, None), "{changes:?}");
     }
     let doubled = authorization_url(&server, &client, &[]) + "&client_id=x";
     assert_eq!(browser::get(&doubled).unwrap().status, 400);
@@ -176,10 +150,7 @@ fn an_unproved_client_or_redirect_uri_ends_on_a_page_and_never_redirects() {
 
 #[test]
 fn other_wrong_parameters_go_back_to_the_client_with_its_state() {
-    let server = start(Settings {
-        scopes_supported: vec!["read".to_owned()],
-        ..Settings::default()
-    });
+    let server = start(Settings { scopes_supported: vec!["read".to_owned()], ..Settings::default() });
     let client = client_id(&server);
     let with_slash = format!("{}/", server.resource());
     for (name, wrong, error) in [
@@ -203,10 +174,7 @@ fn other_wrong_parameters_go_back_to_the_client_with_its_state() {
 
 #[test]
 fn the_person_may_deny_and_a_form_counts_once() {
-    let server = start(Settings {
-        consent: Consent::Form,
-        ..Settings::default()
-    });
+    let server = start(Settings { consent: Consent::Form, ..Settings::default() });
     let client = client_id(&server);
     let url = authorization_url(&server, &client, &[]);
     let page = browser::visit_and(&url, Decision::Nothing).unwrap();
@@ -223,10 +191,7 @@ fn the_person_may_deny_and_a_form_counts_once() {
 
 #[test]
 fn consent_may_be_denied_or_silent_without_asking() {
-    let server = start(Settings {
-        consent: Consent::Deny,
-        ..Settings::default()
-    });
+    let server = start(Settings { consent: Consent::Deny, ..Settings::default() });
     let client = client_id(&server);
     let url = authorization_url(&server, &client, &[]);
     let back = redirect_of(&browser::get(&url).unwrap());
@@ -239,10 +204,7 @@ fn consent_may_be_denied_or_silent_without_asking() {
 #[test]
 fn iss_can_be_left_out_or_lie() {
     let server = start(Settings {
-        iss: IssParameter {
-            sent: false,
-            ..IssParameter::default()
-        },
+        iss: IssParameter { sent: false, ..IssParameter::default() },
         ..Settings::default()
     });
     let client = client_id(&server);
@@ -262,17 +224,11 @@ fn a_pre_registered_redirect_uri_has_one_port_unless_it_says_otherwise() {
     let server = start(Settings {
         clients: vec![
             Client::public("fixed").redirect_uri("http://127.0.0.1:8/callback"),
-            Client::public("any")
-                .redirect_uri("http://127.0.0.1:8/callback")
-                .any_loopback_port(),
+            Client::public("any").redirect_uri("http://127.0.0.1:8/callback").any_loopback_port(),
         ],
         ..Settings::default()
     });
-    let status = |client| {
-        browser::get(&authorization_url(&server, client, &[]))
-            .unwrap()
-            .status
-    };
+    let status = |client| browser::get(&authorization_url(&server, client, &[])).unwrap().status;
     assert_eq!(status("fixed"), 400);
     assert_eq!(status("any"), 302);
 }

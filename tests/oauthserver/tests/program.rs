@@ -27,12 +27,7 @@ fn it_prints_its_urls_and_a_line_for_each_request() {
     let issuer = next().strip_prefix("issuer ").unwrap().to_owned();
     assert!(issuer.ends_with("/t") && mcp.ends_with("/mcp"));
     assert_eq!(browser::get(&mcp).unwrap().status, 401);
-    assert_eq!(
-        browser::get(&format!("{issuer}/authorize?state=hush"))
-            .unwrap()
-            .status,
-        400
-    );
+    assert_eq!(browser::get(&format!("{issuer}/authorize?state=hush")).unwrap().status, 400);
     assert_eq!(next(), "GET /mcp 401");
     assert_eq!(next(), "GET /t/authorize 400 error=invalid_request");
     child.kill().unwrap();
@@ -41,11 +36,7 @@ fn it_prints_its_urls_and_a_line_for_each_request() {
 
 #[test]
 fn its_browser_approves_and_tells_where_it_ended_without_the_query() {
-    let server = OAuthServer::start(Settings {
-        consent: Consent::Form,
-        ..Settings::default()
-    })
-    .unwrap();
+    let server = OAuthServer::start(Settings { consent: Consent::Form, ..Settings::default() }).unwrap();
     let client = support::client_id(&server);
     // The callback of this client is served by the server itself: a page that does not exist.
     let callback = format!("{}/callback", server.origin());

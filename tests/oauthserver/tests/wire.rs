@@ -48,10 +48,7 @@ fn hostile_bytes_get_an_answer_or_an_end_and_the_server_lives() {
 
 #[test]
 fn chunked_requests_expectations_and_kept_connections_are_understood() {
-    let server = start(Settings {
-        keep_alive: true,
-        ..Settings::default()
-    });
+    let server = start(Settings { keep_alive: true, ..Settings::default() });
     let first = server.issue_refresh_family("c", "");
     let token = first.access_token;
     let message = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -65,21 +62,12 @@ fn chunked_requests_expectations_and_kept_connections_are_understood() {
     );
     let last = "GET /nowhere HTTP/1.1\r\nConnection: close\r\n\r\n";
     let answers = raw(&server, format!("{request}{request}{last}").as_bytes());
-    assert_eq!(
-        answers.matches("HTTP/1.1 100 Continue").count(),
-        2,
-        "{answers}"
-    );
+    assert_eq!(answers.matches("HTTP/1.1 100 Continue").count(), 2, "{answers}");
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
     assert_eq!(answers.matches("Connection: keep-alive").count(), 2);
     assert!(answers.contains("HTTP/1.1 404"));
     assert_eq!(server.connections(), 1);
-    assert!(
-        server
-            .requests()
-            .iter()
-            .all(|request| request.connection == 1)
-    );
+    assert!(server.requests().iter().all(|request| request.connection == 1));
     assert_eq!(refresh(&server, &first.refresh_token).status, 200);
 }
 
@@ -89,18 +77,9 @@ fn the_log_shows_everything_and_its_debug_no_values() {
     let first = server.issue_refresh_family("c", "");
     refresh(&server, &first.refresh_token);
     let logged = server.log().last().unwrap().clone();
-    assert_eq!(
-        logged.form_value("refresh_token"),
-        Some(first.refresh_token.as_str())
-    );
-    assert_eq!(
-        logged.header("HOST"),
-        Some(format!("127.0.0.1:{}", server.port()).as_str())
-    );
-    assert_eq!(
-        logged.line(),
-        "POST /token 200 grant=refresh_token committed"
-    );
+    assert_eq!(logged.form_value("refresh_token"), Some(first.refresh_token.as_str()));
+    assert_eq!(logged.header("HOST"), Some(format!("127.0.0.1:{}", server.port()).as_str()));
+    assert_eq!(logged.line(), "POST /token 200 grant=refresh_token committed");
     let shown = format!("{logged:?} {:?} {first:?}", server.log());
     assert!(!shown.contains(&first.refresh_token), "{shown}");
     assert!(shown.contains("refresh_token"));
@@ -125,9 +104,7 @@ fn a_drop_ends_idle_connections_and_frees_the_port() {
     let server = start(Settings::default());
     let port = server.port();
     let mut idle: Vec<_> = (0..50).map(|_| connect(&server)).collect();
-    idle[0]
-        .write_all(b"POST /token HTTP/1.1\r\nContent-Le")
-        .unwrap();
+    idle[0].write_all(b"POST /token HTTP/1.1\r\nContent-Le").unwrap();
     // Answered, so all connections before it were accepted.
     browser::get(&server.origin()).unwrap();
     drop(server);

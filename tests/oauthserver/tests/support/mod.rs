@@ -65,10 +65,7 @@ pub fn call(server: &OAuthServer, token: &str, method: &str) -> (u16, String) {
 /// Registers a client; status and answer.
 pub fn register(server: &OAuthServer, metadata: &Value) -> (u16, Value) {
     let path = Url::parse(&server.registration_endpoint()).unwrap();
-    let head = format!(
-        "POST {} HTTP/1.1\r\nContent-Type: application/json",
-        path.path()
-    );
+    let head = format!("POST {} HTTP/1.1\r\nContent-Type: application/json", path.path());
     let (status, answer) = send(server, &head, &metadata.to_string());
     (status, body(&answer))
 }
@@ -104,9 +101,7 @@ pub fn authorization_url(server: &OAuthServer, client: &str, changes: &[(&str, &
         ("resource", &resource),
     ];
     let mut url = Url::parse(&server.authorization_endpoint()).unwrap();
-    let kept = valid
-        .iter()
-        .filter(|(name, _)| changes.iter().all(|(key, _)| key != name));
+    let kept = valid.iter().filter(|(name, _)| changes.iter().all(|(key, _)| key != name));
     let added = changes.iter().filter(|(_, value)| !value.is_empty());
     url.query_pairs_mut().extend_pairs(kept.chain(added));
     url.into()
@@ -114,21 +109,13 @@ pub fn authorization_url(server: &OAuthServer, client: &str, changes: &[(&str, &
 
 /// The parameters of the redirect that the authorization endpoint answers with.
 pub fn redirect_of(page: &Page) -> Vec<(String, String)> {
-    let location = page
-        .header("location")
-        .unwrap_or_else(|| panic!("no redirect: {page:?}"));
-    Url::parse(location)
-        .unwrap()
-        .query_pairs()
-        .into_owned()
-        .collect()
+    let location = page.header("location").unwrap_or_else(|| panic!("no redirect: {page:?}"));
+    Url::parse(location).unwrap().query_pairs().into_owned().collect()
 }
 
 pub fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut pairs = pairs.iter();
-    pairs
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// Logs in up to the code.
