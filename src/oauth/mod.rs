@@ -4,5 +4,6 @@
 
 pub mod callback;
 pub mod grant;
+pub mod login;
 pub mod open;
 pub mod url;
