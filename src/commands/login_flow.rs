@@ -6,12 +6,13 @@
 use super::session::{Session, say};
 use crate::binding;
 use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
+use crate::browser;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::{Discovered, discover};
 use crate::oauth::grant::{GrantRequest, TokenRequest};
 use crate::oauth::http::{Http, Limits};
-use crate::oauth::login::{self, LoginCode};
+use crate::oauth::login::{self, Authorization, AuthorizationEndpoint, LoginCode, Person};
 use crate::store::lock::Held;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use crate::vault::{StoreVault, pause};
@@ -128,28 +129,26 @@ fn ask_person(
     opening: Opening,
     deadline: Instant,
 ) -> Outcome<LoginCode> {
-    let endpoint = login::AuthorizationEndpoint {
+    let endpoint = AuthorizationEndpoint {
         url: found.authorization_endpoint.clone().ok_or_else(|| no_authorization_endpoint(session))?,
         issuer: found.issuer.clone(),
         iss_parameter_supported: found.iss_parameter_supported,
         resource: found.resource.clone(),
         scope: found.scope.clone(),
     };
-    let situation = login::Situation {
-        open_browser: opening == Opening::Browser,
-        remote: session.environment.is_ssh(),
-        display: session.environment.has_display(),
+    let client_id = &registered.client.client_id;
+    let redirect_uri = registered.listener.redirect_uri();
+    let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
+    let secret_variable = session.server.client_secret.variable();
+    let open = |url: &str| browser::open(url, secret_variable.as_slice());
+    let mut person = Person {
+        terminal: &mut std::io::stderr(),
+        open_browser: (opening == Opening::Browser).then_some(&open),
+        is_remote: session.environment.is_ssh() || !session.environment.has_display(),
+        deadline: Some(deadline),
+        cancelled: &|| false,
     };
-    login::authorize(
-        &session.server,
-        &endpoint,
-        &registered.client.client_id,
-        &registered.listener,
-        session.environment,
-        situation,
-        deadline,
-        &mut std::io::stderr(),
-    )
+    login::authorize(&session.server, &registered.listener, &authorization, &mut person)
 }
 
 fn no_authorization_endpoint(session: &Session) -> Failure {

@@ -4,13 +4,13 @@
 
 pub mod callback;
 pub mod client_auth;
+pub mod discovery;
 pub mod grant;
 pub mod http;
+pub mod login;
 pub mod open;
+pub mod registration;
 pub mod url;
 
-pub mod discovery;
-pub mod login;
-pub mod registration;
 #[cfg(test)]
 mod testing;

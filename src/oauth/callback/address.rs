@@ -91,6 +91,14 @@ impl Plan {
         }
     }
 
+    /// The loopback port that the browser goes to when `port` is listened on, if it goes to loopback.
+    pub(super) fn browser_port(&self, port: u16) -> Option<u16> {
+        match &self.redirect {
+            None => Some(port),
+            Some((_, url)) => port_of(url).ok(),
+        }
+    }
+
     /// The path at which the answer comes back.
     pub(super) fn path(&self) -> &str {
         self.redirect.as_ref().map_or(PATH, |(_, url)| url.path())

@@ -4,7 +4,7 @@
 //! peer can hold it: not by silence, not by half a request, not by hundreds of connections. It knows no
 //! server, no URL but its own, and what a request means is the judge's. Sockets close on drop.
 //!
-//! Limits: it looks at its sockets every [`TICK`]; an answer that comes after the deadline is lost.
+//! Limits: it looks at its sockets every 10 ms; an answer that comes after the deadline is lost.
 
 use super::address::{BindError, Plan};
 use super::connection::{Connection, Reply};
@@ -98,6 +98,14 @@ impl Listener {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+    }
+
+    /// What `ssh -L` must be told so that a browser on another machine reaches this listener, for example
+    /// `8080:127.0.0.1:8080`. None where the redirect URI leads here by another way.
+    #[must_use]
+    pub fn tunnel(&self) -> Option<String> {
+        let address = self.addresses().first()?.to_string();
+        self.plan.browser_port(self.port).map(|port| format!("{port}:{address}"))
     }
 
     /// What the judge expects here, for a login with this `state` and this issuer.
