@@ -8,6 +8,7 @@ pub mod discovery;
 pub mod grant;
 pub mod http;
 pub mod login;
+pub mod method;
 pub mod open;
 pub mod registration;
 pub mod url;

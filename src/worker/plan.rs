@@ -7,6 +7,7 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::discover;
 use crate::oauth::grant::{Client, GrantRequest, Granted, TokenRequest};
 use crate::oauth::http::{Http, Limits};
+use crate::oauth::method;
 use crate::secret::Secret;
 use crate::store::Slot;
 use crate::token::{Clear, NO_PREDECESSOR, TokenRecord};
@@ -116,7 +117,7 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
         return Err(Failure::new(Code::InteractionRequired, "nobody is logged in to this server"));
     };
     let found = discover(&http(&job.network)?, server, None)?;
-    let method = server.auth_method.unwrap_or_else(|| found.preferred_method(job.client_secret.is_some()));
+    let method = server.auth_method.unwrap_or_else(|| method::preferred(found.token_endpoint_auth_methods.as_deref(), job.client_secret.is_some()));
     if method != AuthMethod::None && job.client_secret.is_none() {
         return Err(missing_secret(server));
     }

@@ -1,0 +1,218 @@
+//! A sandbox for the real binary: a HOME of its own, an environment of its own, a browser that only writes
+//! down what it was asked to open, and the test server.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use oauthserver::{OAuthServer, Settings, browser};
+use serde_json::Value;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A HOME of its own, removed at the end.
+pub struct Sandbox {
+    home: PathBuf,
+    variables: Vec<(OsString, OsString)>,
+}
+
+/// What a run of the program came to.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit status; -1 after a signal.
+    pub status: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Sandbox {
+    /// An empty HOME.
+    pub fn new() -> Self {
+        let name = format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let home = std::env::temp_dir().join(name);
+        fs::create_dir_all(&home).unwrap();
+        let script = home.join("browser");
+        let asked = home.join("asked-to-open");
+        fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >> '{}'\n", asked.display())).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        Self { home, variables: Vec::new() }
+    }
+
+    /// A HOME in which `demo` stands for `server`.
+    pub fn with(server: &OAuthServer) -> Self {
+        let sandbox = Self::new();
+        sandbox.run(&["add", "demo", &server.mcp_url()]).succeeds();
+        sandbox
+    }
+
+    /// A HOME in which somebody is logged in to `server` as `demo`.
+    pub fn logged_in(server: &OAuthServer) -> Self {
+        let sandbox = Self::with(server);
+        sandbox.login("demo").succeeds();
+        sandbox.forget_browser();
+        sandbox
+    }
+
+    /// The same with one more variable in the environment of every run.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// The HOME.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// A path below the state directory.
+    pub fn state(&self, path: &str) -> PathBuf {
+        self.home.join(".mcp-credential").join(path)
+    }
+
+    /// The token record of `demo`.
+    pub fn record(&self) -> PathBuf {
+        self.state("oauth/demo.token.json")
+    }
+
+    /// The program, ready to be started with `arguments` in this sandbox and nothing else.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-credential"));
+        command.args(arguments).env_clear().current_dir("/").stdin(Stdio::null());
+        command.env("HOME", &self.home).env("PATH", "/usr/bin:/bin").env("BROWSER", self.home.join("browser"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments).output().unwrap())
+    }
+
+    /// Starts the program with its output kept.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs `login` and plays the person: visits the address that the browser was asked to open.
+    pub fn login(&self, name: &str) -> Ran {
+        let child = self.start(&["login", name]);
+        let url = self.asked_url();
+        browser::visit(&url).unwrap();
+        end(child)
+    }
+
+    /// The first address that a browser was asked to open, as soon as there is one.
+    pub fn asked_url(&self) -> String {
+        wait_for("a browser to be asked", || self.opened().first().cloned())
+    }
+
+    /// Every address that a browser was asked to open.
+    pub fn opened(&self) -> Vec<String> {
+        let asked = fs::read_to_string(self.home.join("asked-to-open")).unwrap_or_default();
+        asked.lines().map(str::to_owned).collect()
+    }
+
+    /// From here on [`Sandbox::opened`] starts anew.
+    pub fn forget_browser(&self) {
+        let _ = fs::remove_file(self.home.join("asked-to-open"));
+    }
+
+    /// The files of the store, by name.
+    pub fn files(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.state("oauth")) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.home);
+    }
+}
+
+/// Waits for a started program.
+pub fn end(child: Child) -> Ran {
+    ran(child.wait_with_output().unwrap())
+}
+
+fn ran(output: Output) -> Ran {
+    Ran {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Ran {
+    /// The run, which must have succeeded.
+    #[track_caller]
+    pub fn succeeds(self) -> Self {
+        assert_eq!(self.status, 0, "{self:?}");
+        self
+    }
+
+    /// The run, which must have ended with this code and its exit status, and have said so.
+    #[track_caller]
+    pub fn fails(self, code: &str, status: i32) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(self.stderr.contains(&format!("[{code}]")), "{self:?}");
+        assert_eq!(self.stderr.lines().count(), 1, "{self:?}");
+        self
+    }
+
+    /// stdout as the one JSON document that it must be.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        assert_eq!(self.stdout.matches('\n').count(), 1, "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+
+    /// A text of the answer.
+    #[track_caller]
+    pub fn text(&self, member: &str) -> String {
+        self.json()[member].as_str().unwrap_or_else(|| panic!("no {member} in {self:?}")).to_owned()
+    }
+}
+
+/// Waits until `look` finds something.
+#[track_caller]
+pub fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < limit, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A test server whose access tokens live `seconds`.
+pub fn server(seconds: u64) -> OAuthServer {
+    let settings = Settings { access_token_ttl: Duration::from_secs(seconds), ..Settings::default() };
+    OAuthServer::start(settings).unwrap()
+}
+
+/// Makes the stored token of `sandbox` look expired to the program, by the one clock that both have: waits
+/// until it is stale.
+pub fn wait_until_stale(answer: &Value) {
+    let refresh_after = answer["refresh_after"].as_u64().unwrap();
+    wait_for("the token to age", || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        (now >= refresh_after).then_some(())
+    });
+}
