@@ -126,10 +126,9 @@ fn run(words: &[String], env: &Environment, limit: Duration) -> Result<Zeroizing
 fn collect(child: &mut Child, limit: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let stdout = child.stdout.take()?;
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody listens any more when the time is over.
-        let _ = sender.send(read::bounded(stdout, 0, SIZE_LIMIT));
-    });
+    // Nobody listens any more when the time is over.
+    let reader = move || drop(sender.send(read::bounded(stdout, 0, SIZE_LIMIT)));
+    thread::Builder::new().spawn(reader).ok()?;
     receiver.recv_timeout(limit).ok()?.ok()
 }
 
