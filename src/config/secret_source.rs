@@ -107,16 +107,17 @@ fn run(words: &[String], env: &Environment, limit: Duration) -> Result<Zeroizing
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     env.hand_down(&mut command, &[]);
-    if cfg!(unix) {
-        command.current_dir("/");
-    }
+    stand_alone(&mut command);
     let deadline = Instant::now() + limit;
     let mut child = command.spawn().map_err(Trouble::Start)?;
     let output = collect(&mut child, limit);
-    let status = end(&mut child, deadline);
-    match (output, status) {
+    if output.is_none() {
+        // Before it is waited for: until then nobody else can get its number.
+        kill(&mut child);
+    }
+    match (output, end(&mut child, deadline)) {
         (Some(output), Some(status)) if status.success() || output.len() as u64 > SIZE_LIMIT => Ok(output),
-        (_, Some(status)) if !status.success() => Err(Trouble::Ended(format!("failed ({status})"))),
+        (Some(_), Some(status)) => Err(Trouble::Ended(format!("failed ({status})"))),
         _ => Err(Trouble::Ended(format!("took longer than {} s", limit.as_secs()))),
     }
 }
@@ -125,10 +126,9 @@ fn run(words: &[String], env: &Environment, limit: Duration) -> Result<Zeroizing
 fn collect(child: &mut Child, limit: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let stdout = child.stdout.take()?;
     let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody listens any more when the time is over.
-        let _ = sender.send(read::bounded(stdout, 0, SIZE_LIMIT));
-    });
+    // Nobody listens any more when the time is over.
+    let reader = move || drop(sender.send(read::bounded(stdout, 0, SIZE_LIMIT)));
+    thread::Builder::new().spawn(reader).ok()?;
     receiver.recv_timeout(limit).ok()?.ok()
 }
 
@@ -141,8 +141,32 @@ fn end(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
             _ => break,
         }
     }
-    // Already gone is as good as ended.
-    let _ = child.kill();
+    kill(child);
+    // Gone is all that matters here.
     let _ = child.wait();
     None
+}
+
+/// Away from the caller's directory, and in a process group of its own: what a script has started can then be
+/// ended together with it.
+#[cfg(unix)]
+fn stand_alone(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.current_dir("/").process_group(0);
+}
+
+#[cfg(not(unix))]
+fn stand_alone(_: &mut Command) {}
+
+#[cfg(unix)]
+fn kill(child: &mut Child) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    // Already gone is as good as ended.
+    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+}
+
+#[cfg(not(unix))]
+fn kill(child: &mut Child) {
+    let _ = child.kill();
 }

@@ -114,4 +114,21 @@ mod unix {
             assert_says(&failure, Code::Unavailable, &["longer than"]);
         }
     }
+
+    #[test]
+    fn what_a_command_has_started_ends_with_it() {
+        for rest in ["sleep 1000 & wait", "sleep 1000 & echo x"] {
+            let home = Home::new();
+            let pipe = home.dir.join("pipe");
+            rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+            let script = format!("exec 3> '{}'; {rest}", pipe.display());
+            let words = ["/bin/sh", "-c", &script].map(str::to_owned);
+            let run = std::thread::spawn(move || {
+                from_command(&words, &Environment::from_process(), Duration::from_secs(1)).unwrap_err()
+            });
+            // The read ends when the last writer is gone: the grandchild, long before its time.
+            assert!(std::fs::read(&pipe).unwrap().is_empty());
+            assert_says(&run.join().unwrap(), Code::Unavailable, &["longer than"]);
+        }
+    }
 }
