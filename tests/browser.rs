@@ -18,12 +18,20 @@ const INSIDE: &str = "BROWSER_TEST_INSIDE";
 /// Long enough to see the end of any opener here.
 const LONG: Duration = Duration::from_secs(60);
 
-/// An empty directory of its own for one test.
-fn directory(test: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
-    let _ = fs::remove_dir_all(&path);
+/// An empty directory of its own for one run of one test, gone when the test is over.
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn directory(test: &str) -> Directory {
+    let name = format!("{test}-{}", std::process::id());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&path).unwrap();
-    path
+    Directory(path)
 }
 
 /// An opener that is a shell script; `$0` in it is `path`.
@@ -58,7 +66,8 @@ fn run_inside(test: &str, directory: &Path, variables: &[(&str, &str)], input: &
 
 #[test]
 fn the_opener_gets_the_url_on_stdin_alone() {
-    let file = directory("stdin").join("got");
+    let directory = directory("stdin");
+    let file = directory.0.join("got");
     let launcher = script("{ cat; echo; echo \"$#\"; pwd; } > \"$0\"", &file, LONG);
     launcher.open(URL, &[]).unwrap();
     assert_eq!(fs::read_to_string(file).unwrap(), format!("{URL}\n0\n/\n"));
@@ -67,7 +76,8 @@ fn the_opener_gets_the_url_on_stdin_alone() {
 #[test]
 #[cfg(target_os = "linux")]
 fn an_interrupt_in_our_terminal_does_not_reach_the_opener() {
-    let file = directory("group").join("got");
+    let directory = directory("group");
+    let file = directory.0.join("got");
     script("set -- $(cat /proc/$$/stat); echo \"$$ $5\" > \"$0\"", &file, LONG).open(URL, &[]).unwrap();
     let text = fs::read_to_string(file).unwrap();
     let (process, group) = text.trim().split_once(' ').unwrap();
@@ -85,9 +95,9 @@ fn case_25_the_opener_inherits_no_secret_and_cannot_print() {
     let mut variables: Vec<(&str, &str)> = SECRET_VARIABLES.iter().map(|name| (*name, "canary")).collect();
     variables.extend([("CUSTOM_SECRET", "canary"), ("HARMLESS", "kept")]);
     let test = "case_25_the_opener_inherits_no_secret_and_cannot_print";
-    let output = run_inside(test, &directory, &variables, "");
+    let output = run_inside(test, &directory.0, &variables, "");
     assert!(output.status.success());
-    let environment = fs::read_to_string(directory.join("environment")).unwrap();
+    let environment = fs::read_to_string(directory.0.join("environment")).unwrap();
     assert!(environment.contains("HARMLESS=kept") && !environment.contains("canary"), "{environment}");
     let printed = [output.stdout, output.stderr].concat();
     assert!(!String::from_utf8_lossy(&printed).contains("noise"));
@@ -105,10 +115,10 @@ fn case_24_an_opener_that_fails_early_is_noticed() {
 #[test]
 fn an_opener_that_does_not_end_is_not_waited_for_and_reaped_later() {
     let directory = directory("blocking");
-    let (pid, go) = (directory.join("pid"), directory.join("go"));
+    let (pid, go) = (directory.0.join("pid"), directory.0.join("go"));
     let text =
         "echo $$ > \"$0/part\"; mv \"$0/part\" \"$0/pid\"; while [ ! -e \"$0/go\" ]; do sleep 0.01; done";
-    script(text, &directory, Duration::ZERO).open(URL, &[]).unwrap();
+    script(text, &directory.0, Duration::ZERO).open(URL, &[]).unwrap();
     wait_until(|| pid.exists());
     let process = Path::new("/proc").join(fs::read_to_string(pid).unwrap().trim());
     let seen = process.exists();
@@ -121,12 +131,12 @@ fn an_opener_that_does_not_end_is_not_waited_for_and_reaped_later() {
 /// in it stands for a program that records them.
 fn arguments(name: &str, template: &str) -> String {
     let directory = directory(name);
-    let (browser, got) = (directory.join("browser"), directory.join("browser.got"));
+    let (browser, got) = (directory.0.join("browser"), directory.0.join("browser.got"));
     fs::write(&browser, "for a; do echo \"$a\"; done > \"$0.part\"; mv \"$0.part\" \"$0.got\"\n").unwrap();
     let command = format!("/bin/sh {}", browser.display());
     let variables = [("BROWSER", &*template.replace("BROWSER", &command))];
     let test = "case_24_a_browser_template_gets_the_url_as_one_argument";
-    let output = run_inside(test, &directory, &variables, URL);
+    let output = run_inside(test, &directory.0, &variables, URL);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     wait_until(|| got.exists());
     fs::read_to_string(got).unwrap()

@@ -170,8 +170,11 @@ fn a_terminal_that_is_gone_does_not_end_the_login() {
 fn case_26_over_ssh_the_port_to_forward_is_shown_and_the_wait_ends_at_its_limit() {
     let login = login(Callback::default());
     let mut terminal = Vec::new();
+    let asked = Cell::new(false);
     let mut person = person(&mut terminal, None);
     (person.is_remote, person.deadline) = (true, Some(Instant::now()));
+    let asked_again = || asked.replace(true);
+    person.cancelled = &asked_again;
     let failure = login.authorize(&mut person).unwrap_err();
     assert_eq!((failure.code, failure.server.as_deref()), (Code::Deadline, Some("demo")));
     assert!(failure.message.contains("mcp-credential login demo"), "{failure}");
