@@ -2,9 +2,11 @@
 //!
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
+pub mod challenge;
 pub mod client_auth;
 pub mod grant;
 pub mod http;
+pub mod reach;
 pub mod url;
 
 #[cfg(test)]
