@@ -4,6 +4,7 @@
 
 pub mod challenge;
 pub mod client_auth;
+pub mod discovery;
 pub mod grant;
 pub mod http;
 pub mod reach;
