@@ -8,6 +8,7 @@ pub mod discovery;
 pub mod grant;
 pub mod http;
 pub mod reach;
+pub mod registration;
 pub mod url;
 
 #[cfg(test)]
