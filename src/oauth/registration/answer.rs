@@ -62,17 +62,12 @@ fn printable<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'
 /// The method that came back (rule 11). One that needs a secret is none where no secret came with it; where
 /// no method came, the secret decides.
 fn method(order: &Order, fields: &Map<String, Value>, has_secret: bool) -> Result<AuthMethod, &'static str> {
-    match fields.get("token_endpoint_auth_method").and_then(Value::as_str) {
-        Some(name) => {
-            let method =
-                by_name(name).ok_or("it wants a client authentication that this program does not have")?;
-            Ok(if has_secret { method } else { AuthMethod::None })
-        }
-        None => {
-            let advertised = order.discovered.token_endpoint_auth_methods.as_deref();
-            Ok(choose(order.server.auth_method, advertised, has_secret))
-        }
-    }
+    let Some(name) = fields.get("token_endpoint_auth_method").and_then(Value::as_str) else {
+        let advertised = order.discovered.token_endpoint_auth_methods.as_deref();
+        return Ok(choose(order.server.auth_method, advertised, has_secret));
+    };
+    let method = by_name(name).ok_or("it wants a client authentication that this program does not have")?;
+    Ok(if has_secret { method } else { AuthMethod::None })
 }
 
 /// The redirect URIs that the answer repeats, or all of them where it repeats none as it was written.
