@@ -55,7 +55,10 @@ fn a_rotated_refresh_token_is_nowhere_on_disk() {
         let content = std::fs::read(sandbox.state("oauth").join(&name)).unwrap();
         assert!(!content.windows(spent.len()).any(|part| part == spent.as_bytes()), "{name}");
     }
-    assert_eq!(sandbox.files(), ["demo.client.json", "demo.token.json", "demo.token.json.lock", "demo.token.json.login"]);
+    assert_eq!(
+        sandbox.files(),
+        ["demo.client.json", "demo.token.json", "demo.token.json.lock", "demo.token.json.login"]
+    );
 }
 
 #[test]
@@ -136,7 +139,9 @@ fn a_record_that_was_tampered_with_is_left_in_place() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
     let record = std::fs::read_to_string(sandbox.record()).unwrap();
-    let changed = record.replace("\"can_refresh\":true", "\"can_refresh\":null").replace(&server.mcp_url(), "https://evil.example/mcp");
+    let changed = record
+        .replace("\"can_refresh\":true", "\"can_refresh\":null")
+        .replace(&server.mcp_url(), "https://evil.example/mcp");
     assert_ne!(changed, record);
     std::fs::write(sandbox.record(), &changed).unwrap();
     sandbox.run(&["get", "demo"]).fails("cache_damaged", 5);
@@ -150,7 +155,10 @@ fn a_longer_life_costs_one_request_and_an_impossible_one_none() {
     let server = server(100);
     let sandbox = Sandbox::logged_in(&server);
     let met = sandbox.run(&["get", "demo", "--min-ttl", "50"]).succeeds();
-    assert_eq!((met.text("source").as_str(), &met.json()["min_ttl_met"]), ("cache", &serde_json::json!(true)));
+    assert_eq!(
+        (met.text("source").as_str(), &met.json()["min_ttl_met"]),
+        ("cache", &serde_json::json!(true))
+    );
     let impossible = sandbox.run(&["get", "demo", "--min-ttl", "5000"]).succeeds();
     assert_eq!(impossible.json()["min_ttl_met"], serde_json::json!(false));
     assert_eq!(server.refreshes().len(), 0);

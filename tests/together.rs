@@ -43,7 +43,8 @@ fn sixty_four_gets_on_an_expired_token_cause_one_request_and_get_equal_answers()
 /// Lets the token of `sandbox` expire: the server's next tokens live long.
 fn age(sandbox: &Sandbox, server: &OAuthServer, first: &Ran) {
     server.reconfigure(|settings| settings.access_token_ttl = std::time::Duration::from_secs(1));
-    let short = sandbox.run(&["refresh", "demo", "--rejected-generation", &first.text("generation")]).succeeds();
+    let short =
+        sandbox.run(&["refresh", "demo", "--rejected-generation", &first.text("generation")]).succeeds();
     server.reconfigure(|settings| settings.access_token_ttl = std::time::Duration::from_secs(3600));
     wait_until_stale(&short.json());
     // The refresh above is none of the test's.

@@ -30,7 +30,9 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
     let server = &session.server;
     if let Some(client_id) = &server.client_id {
         let client_secret = server.client_secret.read(session.environment)?;
-        let method = server.auth_method.unwrap_or_else(|| method::preferred(found.token_endpoint_auth_methods.as_deref(), client_secret.is_some()));
+        let method = server.auth_method.unwrap_or_else(|| {
+            method::preferred(found.token_endpoint_auth_methods.as_deref(), client_secret.is_some())
+        });
         if method != AuthMethod::None && client_secret.is_none() {
             let text = "the configured client authenticates with a secret, but there is none; set clientSecretFile, clientSecretEnv or clientSecretCommand";
             return Err(Failure::new(Code::ConfigInvalid, text).of_server(&server.name));

@@ -3,6 +3,7 @@
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
 pub mod callback;
+pub mod challenge;
 pub mod client_auth;
 pub mod discovery;
 pub mod grant;
@@ -10,6 +11,7 @@ pub mod http;
 pub mod login;
 pub mod method;
 pub mod open;
+pub mod reach;
 pub mod registration;
 pub mod url;
 

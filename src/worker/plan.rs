@@ -117,7 +117,9 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
         return Err(Failure::new(Code::InteractionRequired, "nobody is logged in to this server"));
     };
     let found = discover(&http(&job.network)?, server, None)?;
-    let method = server.auth_method.unwrap_or_else(|| method::preferred(found.token_endpoint_auth_methods.as_deref(), job.client_secret.is_some()));
+    let method = server.auth_method.unwrap_or_else(|| {
+        method::preferred(found.token_endpoint_auth_methods.as_deref(), job.client_secret.is_some())
+    });
     if method != AuthMethod::None && job.client_secret.is_none() {
         return Err(missing_secret(server));
     }

@@ -39,7 +39,8 @@ pub struct Ran {
 impl Sandbox {
     /// An empty HOME.
     pub fn new() -> Self {
-        let name = format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let home = std::env::temp_dir().join(name);
         fs::create_dir_all(&home).unwrap();
         let script = home.join("browser");
@@ -89,7 +90,10 @@ impl Sandbox {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-credential"));
         command.args(arguments).env_clear().current_dir("/").stdin(Stdio::null());
-        command.env("HOME", &self.home).env("PATH", "/usr/bin:/bin").env("BROWSER", self.home.join("browser"));
+        command
+            .env("HOME", &self.home)
+            .env("PATH", "/usr/bin:/bin")
+            .env("BROWSER", self.home.join("browser"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -64,7 +64,7 @@ fn trusting(bundle: PathBuf) -> Outcome<Http> {
 fn a_plain_get_says_who_asks_and_asks_for_json_only() {
     let server = Scripted::always(200, "application/json", "{}");
     let reply = get(&testing::http(), &server.url("/x?y=1")).unwrap();
-    assert_eq!((reply.status, &*reply.text().as_str()), (200, "{}"));
+    assert_eq!((reply.status, reply.text().as_str()), (200, "{}"));
     let seen: &Seen = &server.seen()[0];
     assert_eq!(seen.target, "/x?y=1");
     assert_eq!(seen.header("user-agent"), Some(concat!("mcp-credential/", env!("CARGO_PKG_VERSION"))));
@@ -95,7 +95,7 @@ fn a_refused_connection_and_an_unknown_host_were_not_sent() {
     let reason = not_sent(get(&http, &format!("http://127.0.0.1:{}/?secret=1", closed_port())));
     assert_eq!(reason, "it refused the connection");
     // A label longer than 63 characters is refused by the resolver itself, without a query.
-    let reason = not_sent(get(&http, &format!("https://{}.invalid/", "x".repeat(64))));
+    let reason = not_sent(get(&http, &format!("http://{}.invalid/", "x".repeat(64))));
     assert_eq!(reason, "its host name could not be resolved");
 }
 

@@ -1,0 +1,81 @@
+//! `WWW-Authenticate` (RFC 9110, sections 11.2 and 11.6.1): which challenge an MCP server sent, and what it
+//! says.
+//!
+//! A field may hold several challenges, a challenge several parameters, in any order; the field may be
+//! repeated. A scheme that we do not know never hides the one that we do. It is lenient where servers are
+//! careless (unquoted URLs, missing commas) and never guesses: a parameter that is repeated with different
+//! values counts as absent, because neither of them can be trusted over the other. Whatever cannot be read
+//! ends the field there. Pure: no URL is judged and nothing is fetched here.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use parse::Raw;
+use reqwest::header::HeaderMap;
+use serde::{Deserialize, Serialize};
+
+/// The authentication schemes that this client can answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// RFC 6750.
+    Bearer,
+    /// RFC 9449.
+    Dpop,
+}
+
+/// A challenge of a scheme that we know. Its texts are the server's own and unchecked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// URL of the protected resource metadata (RFC 9728, section 5.1).
+    pub resource_metadata: Option<String>,
+    /// The scopes that are needed, space-separated (RFC 6750, section 3), where it is a well-formed list.
+    pub scope: Option<String>,
+    /// `error`, for example `invalid_token` or `insufficient_scope`.
+    pub error: Option<String>,
+    /// `error_description`. To be shown through [`crate::text::one_line`] only.
+    pub error_description: Option<String>,
+}
+
+impl Challenge {
+    /// The challenge of an answer, from all its `WWW-Authenticate` fields.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let fields = headers.get_all("www-authenticate").iter();
+        Self::pick(fields.map(|field| String::from_utf8_lossy(field.as_bytes())))
+    }
+
+    /// The challenge to follow among those of `fields`: one that names its metadata before one that does
+    /// not, then Bearer before `DPoP`, then the first. `None` where there is none of these schemes.
+    pub fn pick<F: AsRef<str>>(fields: impl IntoIterator<Item = F>) -> Option<Self> {
+        let all = fields.into_iter().flat_map(|field| parse::challenges(field.as_ref()));
+        // `min_by_key` keeps the first among equals.
+        all.filter_map(|raw| Self::known(&raw)).min_by_key(|challenge| {
+            (challenge.resource_metadata.is_none(), challenge.scheme != Scheme::Bearer)
+        })
+    }
+
+    fn known(raw: &Raw) -> Option<Self> {
+        let scheme = match raw.scheme.to_ascii_lowercase().as_str() {
+            "bearer" => Scheme::Bearer,
+            "dpop" => Scheme::Dpop,
+            _ => return None,
+        };
+        Some(Self {
+            scheme,
+            resource_metadata: raw.value("resource_metadata"),
+            scope: raw.value("scope").filter(|scope| is_scope(scope)),
+            error: raw.value("error"),
+            error_description: raw.value("error_description"),
+        })
+    }
+}
+
+/// `scope` of RFC 6749, section 3.3; more than one blank between two names is let pass.
+fn is_scope(scope: &str) -> bool {
+    let token = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    !scope.trim().is_empty() && scope.bytes().all(token)
+}

@@ -1,0 +1,214 @@
+//! From the URL of an MCP server to the endpoints of its authorization server (MCP authorization,
+//! "authorization server discovery"): challenge, RFC 9728, RFC 8414 or `OpenID` Connect, and what the
+//! configuration says instead.
+//!
+//! Everything that a server names is checked before it is used. Explicit endpoints win, and where all of them
+//! are there nothing is fetched. It keeps nothing: the caller writes down what was found. Limit: documents
+//! are read as they are; signed metadata is not looked at.
+
+mod ask;
+mod fetch;
+mod issuer;
+mod metadata;
+mod resource;
+mod scope;
+#[cfg(test)]
+mod tests;
+
+use crate::config::{Grant, ResourceParameter, Server};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::challenge::Challenge;
+use crate::oauth::http::Http;
+use crate::oauth::reach::may_name;
+use crate::oauth::url::origin;
+use metadata::AuthorizationServer;
+use resource::Published;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// What a login or a token request needs to know of the authorization server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Discovered {
+    /// The value of `resource` to send (RFC 8707): byte for byte as published, else the server's URL; absent
+    /// where the configuration leaves it out.
+    pub resource: Option<String>,
+    /// The issuer as its metadata writes it; absent where no metadata names one.
+    pub issuer: Option<String>,
+    /// Where the browser goes.
+    pub authorization_endpoint: Option<String>,
+    /// Where tokens come from.
+    pub token_endpoint: String,
+    /// Where clients register themselves (RFC 7591).
+    pub registration_endpoint: Option<String>,
+    /// Where tokens are given back (RFC 7009).
+    pub revocation_endpoint: Option<String>,
+    /// `token_endpoint_auth_methods_supported`, where it is published.
+    pub token_endpoint_auth_methods: Option<Vec<String>>,
+    /// `grant_types_supported`, where it is published.
+    pub grant_types: Option<Vec<String>>,
+    /// `authorization_response_iss_parameter_supported` (RFC 9207): its callbacks carry `iss`.
+    pub iss_parameter_supported: bool,
+    /// The scope to ask for, space-separated.
+    pub scope: Option<String>,
+}
+
+/// Finds out where `server` gets its tokens. `challenge` is what the server said when it refused a request;
+/// without one it is asked.
+///
+/// # Errors
+/// `untrusted_server` for metadata that must not be used, `unavailable` where none could be had,
+/// `config_invalid` where the configuration leaves no way.
+pub fn discover(http: &Http, server: &Server, challenge: Option<&Challenge>) -> Outcome<Discovered> {
+    let found = explicit(server).and_then(|explicit| match explicit {
+        Some(found) => Ok(found),
+        None => Story::new(http, server)?.tell(challenge),
+    });
+    found.map_err(|failure| failure.of_server(&server.name))
+}
+
+/// The answer of the configuration alone, where it names everything that the grant needs. A login needs a
+/// client as well, which only discovery can find a place to register.
+fn explicit(server: &Server) -> Outcome<Option<Discovered>> {
+    let authorization = configured_endpoint("authorizationUrl", server.authorization_url.as_deref())?;
+    let token = configured_endpoint("tokenUrl", server.token_url.as_deref())?;
+    let login = server.grant == Grant::AuthorizationCode;
+    let complete = token.is_some() && (!login || (authorization.is_some() && server.client_id.is_some()));
+    match token {
+        Some(token_endpoint) if complete || (!server.discovery && (!login || authorization.is_some())) => {
+            Ok(Some(Discovered {
+                resource: resource_value(server, None),
+                issuer: server.issuer.clone(),
+                authorization_endpoint: authorization,
+                token_endpoint,
+                scope: server.scope.clone(),
+                ..Discovered::default()
+            }))
+        }
+        _ if server.discovery => Ok(None),
+        _ => Err(nothing_to_go_by(server)),
+    }
+}
+
+fn configured_endpoint(key: &str, value: Option<&str>) -> Outcome<Option<String>> {
+    let Some(value) = value else { return Ok(None) };
+    match crate::oauth::url::endpoint(value) {
+        Ok(_) => Ok(Some(value.to_owned())),
+        Err(why) => {
+            let message = format!("`{key}` is {}: {why}; correct it", crate::text::one_line(value));
+            Err(Failure::new(Code::ConfigInvalid, message))
+        }
+    }
+}
+
+fn nothing_to_go_by(server: &Server) -> Failure {
+    let needed = match server.grant {
+        Grant::AuthorizationCode => "`authorizationUrl` and `tokenUrl`",
+        Grant::ClientCredentials => "`tokenUrl`",
+    };
+    Failure::new(
+        Code::ConfigInvalid,
+        format!("discovery is off: set {needed}, or turn `discovery.enabled` on"),
+    )
+}
+
+/// `resource` as the configuration wants it (rule 16: as published, else the server's URL).
+fn resource_value(server: &Server, published: Option<&Published>) -> Option<String> {
+    match &server.resource {
+        ResourceParameter::Omitted => None,
+        ResourceParameter::Exactly(value) => Some(value.clone()),
+        ResourceParameter::Published => {
+            Some(published.map_or_else(|| server.url.clone(), |published| published.resource.clone()))
+        }
+    }
+}
+
+/// One discovery: the server and its parsed URL.
+struct Story<'a> {
+    http: &'a Http,
+    server: &'a Server,
+    url: Url,
+}
+
+impl<'a> Story<'a> {
+    fn new(http: &'a Http, server: &'a Server) -> Outcome<Self> {
+        let url = crate::oauth::url::endpoint(&server.url).map_err(|why| {
+            Failure::new(Code::ConfigInvalid, format!("`url` cannot be used: {why}; correct it"))
+        })?;
+        Ok(Self { http, server, url })
+    }
+
+    fn tell(&self, challenge: Option<&Challenge>) -> Outcome<Discovered> {
+        let asked = match challenge {
+            Some(challenge) => ask::Asked { demanded: true, challenge: Some(challenge.clone()) },
+            None => ask::ask(self)?,
+        };
+        let published = resource::find(self, asked.challenge.as_ref())?;
+        let found = issuer::find(self, published.as_ref(), asked.demanded)?;
+        self.assemble(found, published.as_ref(), asked.challenge.as_ref())
+    }
+
+    fn assemble(
+        &self,
+        found: AuthorizationServer,
+        published: Option<&Published>,
+        challenge: Option<&Challenge>,
+    ) -> Outcome<Discovered> {
+        let scope = scope::choose(self.server, challenge, published, &found);
+        let token_endpoint = self.server.token_url.clone().or(found.token_endpoint);
+        Ok(Discovered {
+            resource: resource_value(self.server, published),
+            issuer: found.issuer.or_else(|| self.server.issuer.clone()),
+            authorization_endpoint: self.server.authorization_url.clone().or(found.authorization_endpoint),
+            token_endpoint: token_endpoint.ok_or_else(|| nothing_to_go_by(self.server))?,
+            registration_endpoint: found.registration_endpoint,
+            revocation_endpoint: found.revocation_endpoint,
+            token_endpoint_auth_methods: found.auth_methods,
+            grant_types: found.grant_types,
+            iss_parameter_supported: found.iss_parameter_supported,
+            scope,
+        })
+    }
+
+    /// Whether the configuration names the endpoints that the grant needs, so that metadata is welcome
+    /// but not needed.
+    fn has_endpoints(&self) -> bool {
+        let login = self.server.grant == Grant::AuthorizationCode;
+        self.server.token_url.is_some() && (!login || self.server.authorization_url.is_some())
+    }
+
+    /// A URL that a server named, checked before use: an endpoint by its form (rule 20, case 14), on a host
+    /// that this server may name (case 15), without a fragment (RFC 6749, section 3.1).
+    fn checked(&self, what: &str, text: &str) -> Outcome<Url> {
+        let shown = crate::text::one_line(text);
+        let refuse =
+            |why: &str| self.untrusted(&format!("its {what} is {shown}: {why}; ask whoever runs the server"));
+        let url = crate::oauth::url::endpoint(text).map_err(|why| refuse(&why))?;
+        if url.fragment().is_some() {
+            return Err(refuse("it has a fragment"));
+        }
+        self.may_name(&url).map_err(|kind| {
+            let host = url.host_str().unwrap_or_default();
+            self.untrusted(&format!(
+                "its {what} is {shown}, {kind}, which a server on another host must not name; if that is meant, add \
+                 \"{host}\" to `allowPrivateHosts` of {}",
+                self.server.name
+            ))
+        })?;
+        Ok(url)
+    }
+
+    /// Case 15. What the configured issuer may name is as good as what the server may name.
+    fn may_name(&self, url: &Url) -> Result<(), &'static str> {
+        let allowed = &self.server.allow_private_hosts;
+        let pinned = self.server.issuer.as_deref().and_then(|issuer| Url::parse(issuer).ok());
+        match pinned {
+            Some(issuer) if may_name(&issuer, url, allowed).is_ok() => Ok(()),
+            _ => may_name(&self.url, url, allowed),
+        }
+    }
+
+    fn untrusted(&self, reason: &str) -> Failure {
+        let message = format!("the MCP server at {} is not trusted: {reason}", origin(&self.url));
+        Failure::new(Code::UntrustedServer, message)
+    }
+}

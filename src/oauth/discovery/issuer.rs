@@ -1,0 +1,192 @@
+//! Which authorization server, and where its metadata is (RFC 8414, section 3; `OpenID` Connect Discovery,
+//! section 4; the fallback of MCP 2025-03-26).
+
+use super::Story;
+use super::fetch::{Document, Nothing, Verdict, first};
+use super::metadata::{self, AuthorizationServer};
+use super::resource::Published;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::url::origin;
+use crate::text::one_line;
+use serde_json::Value;
+use url::Url;
+
+/// How many authorization servers of one list are tried.
+const TRIED: usize = 4;
+
+/// Who the authorization server may be.
+struct Candidate {
+    /// The identifier, as published or configured.
+    identifier: String,
+    /// Nobody published it: it is the origin of the MCP server itself (MCP 2025-03-26).
+    guessed: bool,
+    /// The configuration names it.
+    pinned: bool,
+}
+
+/// The metadata of the authorization server to use. `demanded` tells whether the MCP server asked for
+/// credentials at all; without that, endpoints are not guessed.
+///
+/// # Errors
+/// `untrusted_server` where what was found must not be used, `unavailable` where nothing was found or a
+/// server has a fault.
+pub(super) fn find(
+    story: &Story,
+    published: Option<&Published>,
+    demanded: bool,
+) -> Outcome<AuthorizationServer> {
+    let mut last = Nothing::default();
+    for candidate in candidates(story, published) {
+        match one(story, &candidate)? {
+            Ok(found) => return Ok(found),
+            Err(nothing) => {
+                // A server with a fault is not passed over: its tokens would belong to another one.
+                if let (Some(fault), None) = (&nothing.fault, &nothing.suspect) {
+                    return Err(fault.clone());
+                }
+                last.suspect = last.suspect.or(nothing.suspect);
+                last.notes.extend(nothing.notes);
+            }
+        }
+    }
+    without_metadata(story, published, demanded, last)
+}
+
+/// The configured issuer; else the published ones in their order; else the MCP server's own origin.
+fn candidates(story: &Story, published: Option<&Published>) -> Vec<Candidate> {
+    let candidate =
+        |identifier: &String| Candidate { identifier: identifier.clone(), guessed: false, pinned: false };
+    if let Some(issuer) = &story.server.issuer {
+        return vec![Candidate { pinned: true, ..candidate(issuer) }];
+    }
+    let listed = published.map_or(&[][..], |published| &published.authorization_servers);
+    if listed.is_empty() {
+        return vec![Candidate { guessed: true, ..candidate(&origin(&story.url)) }];
+    }
+    listed.iter().take(TRIED).map(candidate).collect()
+}
+
+fn one(story: &Story, candidate: &Candidate) -> Outcome<Result<AuthorizationServer, Nothing>> {
+    let url = match identifier(story, candidate) {
+        Ok(url) => url,
+        Err(failure) if candidate.pinned => return Err(failure),
+        Err(failure) => return Ok(Err(Nothing { suspect: Some(failure), ..Nothing::default() })),
+    };
+    first(story, &places(&url), |document| judge(story, candidate, &document))
+}
+
+fn identifier(story: &Story, candidate: &Candidate) -> Outcome<Url> {
+    let text = &candidate.identifier;
+    if candidate.pinned {
+        let wrong =
+            |why| Failure::new(Code::ConfigInvalid, format!("`issuer` cannot be used: {why}; correct it"));
+        return crate::oauth::url::endpoint(text).map_err(wrong);
+    }
+    let url = story.checked("authorization server", text)?;
+    if url.query().is_some() {
+        // RFC 8414, section 2.
+        let shown = one_line(text);
+        return Err(story.untrusted(&format!(
+            "its authorization server is {shown}: an issuer has no query; ask whoever runs the server"
+        )));
+    }
+    Ok(url)
+}
+
+/// The well-known places of an issuer (rule 5). A slash at its end is left out here and nowhere else.
+fn places(issuer: &Url) -> Vec<Url> {
+    let path = issuer.path().trim_end_matches('/');
+    let mut paths = vec![
+        format!("/.well-known/oauth-authorization-server{path}"),
+        format!("/.well-known/openid-configuration{path}"),
+    ];
+    if !path.is_empty() {
+        paths.push(format!("{path}/.well-known/openid-configuration"));
+    }
+    let place = |path: String| {
+        let mut place = issuer.clone();
+        place.set_query(None);
+        place.set_path(&path);
+        place
+    };
+    paths.into_iter().map(place).collect()
+}
+
+fn judge(story: &Story, candidate: &Candidate, document: &Document) -> Verdict<AuthorizationServer> {
+    if !["issuer", "token_endpoint", "authorization_endpoint"].iter().any(|name| document.contains_key(*name))
+    {
+        return Verdict::Pass("no authorization server metadata");
+    }
+    let issuer = document.get("issuer").and_then(Value::as_str).unwrap_or_default();
+    if !is_identical(story, candidate, issuer) {
+        return Verdict::Suspect(mismatch(story, &candidate.identifier, issuer));
+    }
+    metadata::read(story, issuer, document)
+}
+
+/// Rule 6: the same text, unless the configuration trusts exactly this other one. A guessed identifier is
+/// nobody's text: with or without a slash it is the same origin.
+fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
+    issuer == candidate.identifier
+        || story.server.trusted_issuer.as_deref() == Some(issuer)
+        || (candidate.guessed && issuer.strip_suffix('/') == Some(&candidate.identifier))
+}
+
+fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {
+    let (expected, name) = (one_line(expected), &story.server.name);
+    if issuer.is_empty() {
+        return story.untrusted(&format!(
+            "the metadata of its authorization server {expected} names no issuer; ask whoever runs it"
+        ));
+    }
+    let issuer = one_line(issuer);
+    story.untrusted(&format!(
+        "the metadata of its authorization server {expected} names another issuer, {issuer}; if you know that both are \
+         the same, set `trustedIssuer` of {name} to \"{issuer}\""
+    ))
+}
+
+/// What is left when no document could be used.
+fn without_metadata(
+    story: &Story,
+    published: Option<&Published>,
+    demanded: bool,
+    nothing: Nothing,
+) -> Outcome<AuthorizationServer> {
+    let notes = nothing.notes.join(", ");
+    if let Some(failure) = nothing.reason() {
+        return Err(failure);
+    }
+    if story.has_endpoints() {
+        return Ok(AuthorizationServer::default());
+    }
+    let listed = published.is_some_and(|published| !published.authorization_servers.is_empty());
+    if listed || story.server.issuer.is_some() {
+        let message = format!(
+            "no metadata of its authorization server was found ({notes}); set `authorizationUrl` and `tokenUrl` of {}, or ask whoever runs the server",
+            story.server.name
+        );
+        return Err(Failure::new(Code::Unavailable, message));
+    }
+    if !demanded {
+        let message = format!(
+            "{} asks for no credentials and names no authorization server ({notes}); check `url`, or set `authorizationUrl` and `tokenUrl` of {}",
+            origin(&story.url),
+            story.server.name
+        );
+        return Err(Failure::new(Code::Unavailable, message));
+    }
+    Ok(fallback(story))
+}
+
+/// The fixed endpoints of MCP 2025-03-26 (rule 7): without any metadata, at the origin of the server. PKCE
+/// cannot be looked up there; that revision demands it of every server.
+fn fallback(story: &Story) -> AuthorizationServer {
+    let base = origin(&story.url);
+    AuthorizationServer {
+        authorization_endpoint: Some(format!("{base}/authorize")),
+        token_endpoint: Some(format!("{base}/token")),
+        registration_endpoint: Some(format!("{base}/register")),
+        ..AuthorizationServer::default()
+    }
+}

@@ -1,0 +1,192 @@
+//! The authorization server: which one, where its metadata is, and whether it is who it says.
+
+use super::*;
+
+/// What is asked for metadata of the issuer at `path`, when none of it is there.
+fn asked_for(path: &str) -> Vec<String> {
+    let document = value!({"resource": "BASE/mcp", "authorization_servers": [format!("BASE{path}")]});
+    let server = world(&[("/.well-known/oauth-protected-resource/mcp", document)]);
+    refused(run(&at(&server, "/mcp")), Code::Unavailable, "`authorizationUrl` and `tokenUrl`");
+    server.lines()[2..].iter().map(|line| line.replace("GET ", "")).collect()
+}
+
+#[test]
+fn metadata_is_looked_for_in_the_specified_order_rule_5() {
+    assert_eq!(asked_for(""), [OAUTH, OPENID]);
+    let tenant = [
+        &format!("{OAUTH}/tenant/1"),
+        &format!("{OPENID}/tenant/1"),
+        "/tenant/1/.well-known/openid-configuration",
+    ];
+    assert_eq!(asked_for("/tenant/1"), tenant);
+}
+
+#[test]
+fn a_slash_at_the_end_of_an_issuer_is_not_doubled_rule_5() {
+    assert_eq!(asked_for("/"), [OAUTH, OPENID]);
+    assert_eq!(
+        asked_for("/tenant/"),
+        [&format!("{OAUTH}/tenant"), &format!("{OPENID}/tenant"), "/tenant/.well-known/openid-configuration"]
+    );
+}
+
+/// Discovery where the resource names `published` and the metadata says `issuer`.
+fn identity(published: &str, issuer: &str, trusted: Option<&str>) -> (Scripted, Outcome<Discovered>) {
+    let path = published.trim_start_matches("BASE").trim_end_matches('/');
+    let place = format!("{OAUTH}{path}");
+    let resource = value!({"resource": "BASE/mcp", "authorization_servers": [published]});
+    let document = with(authorization(""), &value!({"issuer": issuer}));
+    let server = world(&[("/.well-known/oauth-protected-resource/mcp", resource), (&place, document)]);
+    let trusted = trusted.map(|text| text.replace("BASE", &server.url("")));
+    let outcome = run(&Server { trusted_issuer: trusted, ..at(&server, "/mcp") });
+    (server, outcome)
+}
+
+#[test]
+fn an_issuer_is_the_same_text_or_not_the_same_case_11() {
+    for same in ["BASE", "BASE/", "BASE/tenant", "BASE/tenant/", "BASE/Tenant"] {
+        let (server, found) = identity(same, same, None);
+        assert_eq!(found.unwrap().issuer, Some(same.replace("BASE", &server.url(""))));
+    }
+    for (published, issuer) in [
+        ("BASE", "BASE/"),
+        ("BASE/", "BASE"),
+        ("BASE/tenant", "BASE/tenant/"),
+        ("BASE/tenant", "BASE/Tenant"),
+        ("BASE/tenant", "BASE/%74enant"),
+        ("BASE", "https://other.example.com"),
+        ("BASE", ""),
+    ] {
+        refused(identity(published, issuer, None).1, Code::UntrustedServer, "issuer");
+    }
+}
+
+#[test]
+fn the_exact_other_issuer_of_the_configuration_is_trusted_and_no_third_one() {
+    let (_, found) = identity("BASE/", "https://accounts.example.com", Some("https://accounts.example.com"));
+    assert_eq!(found.unwrap().issuer.as_deref(), Some("https://accounts.example.com"));
+    let (_, found) = identity("BASE/", "https://accounts.example.com/", Some("https://accounts.example.com"));
+    refused(found, Code::UntrustedServer, "`trustedIssuer` of demo to \"https://accounts.example.com/\"");
+}
+
+#[test]
+fn a_document_of_another_issuer_is_passed_over_where_the_next_place_has_the_right_one() {
+    let wrong = with(
+        authorization(""),
+        &value!({"issuer": "https://other.example.com", "token_endpoint": "https://other.example.com/t"}),
+    );
+    let place = "/.well-known/oauth-protected-resource/mcp";
+    let server = world(&[(place, resource("/mcp")), (OAUTH, wrong), (OPENID, authorization(""))]);
+    assert_eq!(run(&at(&server, "/mcp")).unwrap().token_endpoint, server.url("/token"));
+}
+
+#[test]
+fn the_first_usable_of_several_servers_is_taken_rule_4() {
+    let list = value!(["BASE/gone", 7, "javascript:x", "BASE/second", "BASE/third"]);
+    let resource = value!({"resource": "BASE/mcp", "authorization_servers": list});
+    let second = format!("{OAUTH}/second");
+    let third = format!("{OAUTH}/third");
+    let server = world(&[
+        ("/.well-known/oauth-protected-resource/mcp", resource),
+        (&second, authorization("/second")),
+        (&third, authorization("/third")),
+    ]);
+    assert_eq!(run(&at(&server, "/mcp")).unwrap().issuer, Some(server.url("/second")));
+    let pinned = Server { issuer: Some(server.url("/third")), ..at(&server, "/mcp") };
+    assert_eq!(run(&pinned).unwrap().issuer, Some(server.url("/third")));
+}
+
+#[test]
+fn a_server_with_a_fault_is_not_replaced_by_the_next_of_the_list_rule_4() {
+    let server = Scripted::start(|base, seen| {
+        let resource =
+            value!({"resource": "BASE/mcp", "authorization_servers": ["BASE/first", "BASE/second"]});
+        let body = match seen.target.as_str() {
+            "/.well-known/oauth-protected-resource/mcp" => resource,
+            target if target.ends_with("/second") => authorization("/second"),
+            _ if seen.method == "POST" => return headed(401, "WWW-Authenticate", "Bearer"),
+            _ => return plain(503, "text/plain", ""),
+        };
+        json(200, &body.to_string().replace("BASE", base))
+    });
+    refused(run(&at(&server, "/mcp")), Code::Unavailable, "/first");
+}
+
+#[test]
+fn a_pinned_issuer_wins_over_what_the_resource_names() {
+    let idp = world(&[(OAUTH, authorization(""))]);
+    let server = sound();
+    let pinned = Server { issuer: Some(idp.url("")), ..at(&server, "/mcp") };
+    assert_eq!(run(&pinned).unwrap().token_endpoint, idp.url("/token"));
+    let bad = Server { issuer: Some("http://idp.example.com".to_owned()), ..at(&server, "/mcp") };
+    refused(run(&bad), Code::ConfigInvalid, "`issuer`");
+}
+
+#[test]
+fn an_issuer_with_a_query_or_of_another_scheme_is_refused() {
+    for bad in [
+        "https://idp.example.com/?x=1",
+        "ftp://idp.example.com",
+        "http://idp.example.com",
+        "https://169.254.169.254",
+    ] {
+        let resource = value!({"resource": "BASE/mcp", "authorization_servers": [bad]});
+        let server = world(&[("/.well-known/oauth-protected-resource/mcp", resource)]);
+        refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "authorization server");
+    }
+}
+
+#[test]
+fn without_resource_metadata_the_server_is_its_own_issuer_rule_7() {
+    let server = world(&[(OAUTH, authorization(""))]);
+    let found = run(&at(&server, "/mcp")).unwrap();
+    assert_eq!((found.issuer, found.resource), (Some(server.url("")), Some(server.url("/mcp"))));
+    let server = world(&[(OAUTH, authorization("/"))]);
+    assert_eq!(run(&at(&server, "/mcp")).unwrap().issuer, Some(server.url("/")));
+    let server = world(&[(OAUTH, authorization("/mcp"))]);
+    refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "issuer");
+}
+
+#[test]
+fn without_any_metadata_the_fixed_endpoints_are_used_rule_7() {
+    let server = world(&[]);
+    let found = run(&at(&server, "/mcp")).unwrap();
+    assert_eq!(found.authorization_endpoint, Some(server.url("/authorize")));
+    assert_eq!(found.token_endpoint, server.url("/token"));
+    assert_eq!(found.registration_endpoint, Some(server.url("/register")));
+    assert_eq!(found.issuer, None);
+}
+
+#[test]
+fn nothing_is_guessed_for_a_server_that_asks_for_no_credentials() {
+    let server =
+        Scripted::start(|_, seen| plain(if seen.method == "POST" { 200 } else { 404 }, "text/plain", ""));
+    refused(run(&at(&server, "/mcp")), Code::Unavailable, "asks for no credentials");
+}
+
+#[test]
+fn a_login_without_advertised_pkce_is_refused_unless_it_is_allowed_case_16() {
+    let name = "code_challenge_methods_supported";
+    for document in [
+        without(authorization(""), name),
+        with(authorization(""), &value!({name: ["plain"]})),
+        with(authorization(""), &value!({name: "S256"})),
+        with(authorization(""), &value!({name: []})),
+    ] {
+        let server =
+            world(&[("/.well-known/oauth-protected-resource/mcp", resource("/mcp")), (OAUTH, document)]);
+        refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "`allowMissingPkceMetadata` of demo");
+        run(&Server { allow_missing_pkce_metadata: true, ..at(&server, "/mcp") }).unwrap();
+        run(&Server { grant: Grant::ClientCredentials, ..at(&server, "/mcp") }).unwrap();
+    }
+}
+
+#[test]
+fn metadata_without_the_needed_endpoints_is_passed_over() {
+    let half = without(authorization(""), "token_endpoint");
+    let server = world(&[(OAUTH, half.clone()), (OPENID, authorization(""))]);
+    assert_eq!(run(&at(&server, "/mcp")).unwrap().token_endpoint, server.url("/token"));
+    let place = "/.well-known/oauth-protected-resource/mcp";
+    let server = world(&[(place, resource("/mcp")), (OAUTH, half)]);
+    refused(run(&at(&server, "/mcp")), Code::Unavailable, "no token endpoint");
+}
