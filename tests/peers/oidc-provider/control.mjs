@@ -13,7 +13,7 @@ const REPLAY_HEADER = 'x-peers-replay';
 export class Control {
   #events = [];
   #issuer;
-  #newestAccessToken;
+  #newestExpiresAt = 0;
   #spent;
 
   constructor({ issuer, accessTokenTtl }) {
@@ -29,11 +29,11 @@ export class Control {
     return REPLAY_HEADER in request.headers;
   }
 
-  /** Keeps what the provider's own context holds after a grant: the new token, and the one it replaced. */
-  sawSuccess(oidc) {
-    const { AccessToken, ClientCredentials, RotatedRefreshToken } = oidc.entities;
-    this.#newestAccessToken = AccessToken ?? ClientCredentials;
-    if (RotatedRefreshToken) {
+  /** Keeps what a grant leaves behind: when the new access token ends, and the refresh token it replaced. */
+  sawSuccess({ oidc, body }) {
+    // The provider counts in whole seconds and cuts, so the token itself ends up to a second before this.
+    this.#newestExpiresAt = Date.now() + 1000 * body.expires_in;
+    if (oidc.entities.RotatedRefreshToken) {
       this.#spent = { client_id: oidc.client.clientId, refresh_token: oidc.params.refresh_token };
     }
   }
@@ -62,7 +62,7 @@ export class Control {
     switch (`${request.method} ${request.url}`) {
       case 'GET /events': return [200, this.#events];
       case 'PUT /access-token-ttl': return this.#setTtl(request);
-      case 'GET /newest-access-token': return [200, { expired: this.#newestAccessToken?.isExpired ?? true }];
+      case 'GET /newest-access-token': return [200, { expired: this.#newestExpiresAt <= Date.now() }];
       case 'POST /replay': return this.#replay();
       default: return [404, { error: 'not found' }];
     }

@@ -72,7 +72,7 @@ function record(provider, control) {
     if (ctx.path === '/auth') recordAuthorization(ctx, control);
     if (ctx.path === '/token/revocation') control.record('revocation', { status: ctx.status });
   });
-  provider.on('grant.success', (ctx) => control.sawSuccess(ctx.oidc));
+  provider.on('grant.success', (ctx) => control.sawSuccess(ctx));
   provider.on('grant.revoked', () => control.record('grant_revoked', {}));
   provider.on('server_error', (ctx, error) => console.error(error));
 }

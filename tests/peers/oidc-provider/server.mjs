@@ -11,8 +11,10 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
-// oidc-provider reports notices through console.info: stdout belongs to the ready line.
-console.info = console.error;
+// oidc-provider's notices are about production use, and some of them would go to stdout, which belongs to
+// the ready line. Errors still reach stderr.
+console.info = () => {};
+console.warn = () => {};
 
 const { buildProvider } = await import('./provider.mjs');
 const { buildResource } = await import('./resource.mjs');
