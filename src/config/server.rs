@@ -72,6 +72,14 @@ pub enum Interactive {
     Never,
 }
 
+impl Interactive {
+    /// What holds when `later` is stated over this: it wins, except over `never`, which wins always.
+    #[must_use]
+    pub fn overridden_by(self, later: Self) -> Self {
+        if self == Self::Never { self } else { later }
+    }
+}
+
 /// The `resource` parameter (RFC 8707).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,7 +96,7 @@ pub enum ResourceParameter {
 /// Where the person's browser comes back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
-    /// Host of the listener and of the redirect URI.
+    /// Host of the listener and of the redirect URI; an IPv6 address stands without brackets.
     pub host: String,
     /// Fixed port, or 0 for any free one.
     pub port: u16,

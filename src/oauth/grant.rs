@@ -1,7 +1,22 @@
 //! Token requests: one POST to the token endpoint, and a judgement of what came back.
+//!
+//! Owns the rule which answer kills a token and which does not. It sends exactly once and knows nothing of
+//! retries, locks or stores. Limits: `error_description` is shown as one short line, and withheld where it
+//! repeats a secret that was sent; an echo in another encoding is not recognised.
 
+mod dead;
+mod fields;
+mod form;
+mod judge;
+mod shown;
+mod success;
+#[cfg(test)]
+mod tests;
+
+use crate::clock;
 use crate::config::AuthMethod;
 use crate::failure::Failure;
+use crate::oauth::http::{Http, TOKEN_LIMIT};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -97,4 +112,16 @@ pub enum Answer {
     Ambiguous(Failure),
     /// Refused for another reason (client, scope, policy): trying again does not help, nothing is spent.
     Refused(Failure),
+}
+
+/// Sends `request` once and judges the answer. Nothing is followed, retried or stored.
+#[must_use]
+pub fn request(http: &Http, request: &TokenRequest) -> Answer {
+    let form = match form::build(request) {
+        Ok(form) => form,
+        Err(failure) => return Answer::Refused(failure),
+    };
+    let sent_at = clock::now();
+    let reply = http.send(form, TOKEN_LIMIT);
+    judge::Judge::new(request, sent_at, clock::now()).answer(reply)
 }

@@ -2,5 +2,10 @@
 //!
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
+pub mod client_auth;
 pub mod grant;
+pub mod http;
 pub mod url;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,150 @@
+//! What a stored token is bound to. A name is no security boundary: a token goes to the server, the issuer
+//! and the client that it was issued for, whatever the name points to today.
+
+use crate::config::{ResourceParameter, Server};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::Discovered;
+use crate::oauth::grant::Client;
+use crate::oauth::url::{endpoint, origin, same_server};
+use crate::text::one_line;
+use crate::token::{Clear, NO_PREDECESSOR, split_scope};
+
+/// The clear part of a first record: whom a token of `client` at `found` is bound to. Its token facts are
+/// filled in from the answer.
+#[must_use]
+pub fn template(server: &Server, found: &Discovered, client: &Client) -> Clear {
+    Clear {
+        server: server.name.clone(),
+        url: server.url.clone(),
+        resource: found.resource.clone(),
+        issuer: found.issuer.clone(),
+        token_endpoint: found.token_endpoint.clone(),
+        revocation_endpoint: found.revocation_endpoint.clone(),
+        token_endpoint_auth_method: client.method,
+        client_id: client.client_id.clone(),
+        grant: server.grant,
+        token_type: String::new(),
+        scopes: None,
+        scopes_requested: found.scope.as_deref().map(split_scope),
+        obtained_at: 0,
+        expires_at: None,
+        refresh_obtained_at: None,
+        can_refresh: false,
+        generation: String::new(),
+        predecessor: NO_PREDECESSOR.to_owned(),
+        other: serde_json::Map::new(),
+    }
+}
+
+/// Refuses a stored token where the configuration now says something else than it was issued for.
+///
+/// # Errors
+/// `url_mismatch` that names the field and both values.
+pub fn check(server: &Server, clear: &Clear) -> Outcome<()> {
+    let differs = first_difference(server, clear);
+    differs.map_or(Ok(()), |(field, stored, configured)| {
+        let text = format!(
+            "the stored login was made for {field} {}, but the configuration says {}; run `mcp-credential login {}` to log in there, or put the configuration back",
+            one_line(&stored),
+            one_line(&configured),
+            server.name
+        );
+        Err(Failure::new(Code::UrlMismatch, text).of_server(&server.name))
+    })
+}
+
+fn first_difference(server: &Server, clear: &Clear) -> Option<(&'static str, String, String)> {
+    if !same_server(&server.url, &clear.url) {
+        return Some(("url", clear.url.clone(), server.url.clone()));
+    }
+    if server.grant != clear.grant {
+        return Some(("grant", clear.grant.as_str().into(), server.grant.as_str().into()));
+    }
+    let resource = match &server.resource {
+        ResourceParameter::Published => None,
+        ResourceParameter::Exactly(value) => Some(Some(value)),
+        ResourceParameter::Omitted => Some(None),
+    };
+    if let Some(configured) = resource.filter(|configured| *configured != clear.resource.as_ref()) {
+        let shown = |value: Option<&String>| value.cloned().unwrap_or_else(|| "(none)".into());
+        return Some(("resource", shown(clear.resource.as_ref()), shown(configured)));
+    }
+    let told = |configured: &Option<String>, stored: Option<&String>, field| {
+        let configured = configured.as_ref().filter(|configured| Some(*configured) != stored)?;
+        Some((field, stored.cloned().unwrap_or_else(|| "(unknown)".into()), configured.clone()))
+    };
+    told(&server.issuer, clear.issuer.as_ref(), "issuer")
+        .or_else(|| told(&server.client_id, Some(&clear.client_id), "clientId"))
+        .or_else(|| other_token_origin(server, clear))
+}
+
+fn other_token_origin(server: &Server, clear: &Clear) -> Option<(&'static str, String, String)> {
+    let configured = server.token_url.as_ref()?;
+    let origin_of = |url: &str| endpoint(url).map_or_else(|_| url.to_owned(), |url| origin(&url));
+    let (stored, configured) = (origin_of(&clear.token_endpoint), origin_of(configured));
+    (stored != configured).then_some(("tokenUrl", stored, configured))
+}
+
+/// Refuses a caller that states another URL than the name is bound to.
+///
+/// # Errors
+/// `url_mismatch` with both URLs.
+pub fn check_stated(name: &str, bound: &str, stated: &str) -> Outcome<()> {
+    if same_server(bound, stated) {
+        return Ok(());
+    }
+    let text = format!(
+        "the name is bound to {}, but the caller asks for {}; no token is given out",
+        one_line(bound),
+        one_line(stated)
+    );
+    Err(Failure::new(Code::UrlMismatch, text).of_server(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Grant;
+    use crate::token::samples;
+
+    fn server() -> Server {
+        let clear = samples::clear(0, None);
+        Server { name: clear.server, url: clear.url, ..Server::default() }
+    }
+
+    fn mismatch(server: &Server) -> String {
+        let failure = check(server, &samples::clear(0, None)).unwrap_err();
+        assert_eq!(failure.code, Code::UrlMismatch);
+        failure.message
+    }
+
+    #[test]
+    fn a_token_is_used_where_it_was_issued_for() {
+        assert_eq!(check(&server(), &samples::clear(0, None)), Ok(()));
+        let explicit = Server {
+            issuer: Some("https://idp.example.com".into()),
+            client_id: Some("client".into()),
+            token_url: Some("https://idp.example.com/other/path".into()),
+            resource: ResourceParameter::Exactly("https://mcp.example.com/mcp".into()),
+            ..server()
+        };
+        assert_eq!(check(&explicit, &samples::clear(0, None)), Ok(()));
+    }
+
+    #[test]
+    fn each_field_that_moved_is_named_with_both_values() {
+        let text = mismatch(&Server { url: "https://evil.example/mcp".into(), ..server() });
+        assert!(text.contains("url https://mcp.example.com/mcp") && text.contains("https://evil.example/mcp"));
+        assert!(mismatch(&Server { issuer: Some("https://x.example".into()), ..server() }).contains("issuer"));
+        assert!(mismatch(&Server { client_id: Some("other".into()), ..server() }).contains("clientId"));
+        assert!(mismatch(&Server { token_url: Some("https://x.example/token".into()), ..server() }).contains("tokenUrl"));
+        assert!(mismatch(&Server { resource: ResourceParameter::Omitted, ..server() }).contains("resource"));
+        assert!(mismatch(&Server { grant: Grant::ClientCredentials, ..server() }).contains("grant"));
+    }
+
+    #[test]
+    fn a_stated_url_must_be_the_bound_one() {
+        assert!(check_stated("demo", "https://a.example/mcp", "https://A.example:443/mcp").is_ok());
+        assert!(check_stated("demo", "https://a.example/mcp", "https://a.example/mcp2").is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! The way of a call through a stale token: look again and again, take the lock when it is free, redeem
+//! once, and end in time.
+
+use super::{Answer, Need, Source, Wish, judge};
+use crate::clock;
+use crate::failure::{Code, Failure, Outcome};
+use crate::token::{NO_PREDECESSOR, TokenRecord};
+use std::time::Instant;
+
+/// How often a refresh process may vanish without an answer before that counts as a fault of ours.
+const VANISHED_LIMIT: usize = 3;
+
+/// What keeps the records, holds the lock and redeems.
+pub trait Vault {
+    /// The token lock while it is held.
+    type Lock;
+
+    /// The stored record.
+    ///
+    /// # Errors
+    /// When it cannot be read back.
+    fn peek(&self) -> Outcome<Option<TokenRecord>>;
+
+    /// The token lock, if it is free.
+    ///
+    /// # Errors
+    /// When it can never be taken.
+    fn try_lock(&self) -> Outcome<Option<Self::Lock>>;
+
+    /// The failure that another call met a moment ago with the same generation.
+    fn shared_failure(&self, generation: &str) -> Option<Failure>;
+
+    /// Why the login that the record stands for has ended, where that is known.
+    fn ended(&self) -> Option<String>;
+
+    /// Renews the token of `generation`, and hands the lock over for it.
+    fn redeem(&self, lock: Self::Lock, generation: &str, deadline: Instant) -> Redeemed;
+
+    /// Waits a moment for another process, or until `deadline`.
+    fn pause(&self, deadline: Instant);
+}
+
+/// What a redemption came to, seen from the caller.
+#[derive(Debug)]
+pub enum Redeemed {
+    /// A new token.
+    Done(Box<Answer>),
+    /// The store has moved on: look again.
+    Again,
+    /// The refresh process vanished without an answer.
+    Vanished,
+    /// It still runs, but the caller's time is over.
+    TimedOut,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// The token that answers `wish`, renewed if need be, before `deadline`.
+///
+/// # Errors
+/// `interaction_required` when only a person can help, `deadline`, `lock_timeout`, and what the renewal
+/// failed with.
+pub fn obtain<V: Vault>(vault: &V, wish: &Wish, deadline: Instant) -> Outcome<Answer> {
+    let mut source = Source::Cache;
+    let mut vanished = 0;
+    loop {
+        let record = vault.peek()?;
+        match look(vault, record.as_ref(), wish, source)? {
+            Some(answer) => return Ok(answer),
+            None if Instant::now() >= deadline && source != Source::Cache => {
+                return fall_back(record, wish, lock_timeout());
+            }
+            None => {}
+        }
+        source = Source::AlreadyRotated;
+        let Some(lock) = vault.try_lock()? else {
+            vault.pause(deadline);
+            continue;
+        };
+        match under_lock(vault, lock, wish, deadline)? {
+            Step::Answer(answer) => return Ok(*answer),
+            Step::Again => vault.pause(deadline),
+            Step::Vanished if vanished + 1 < VANISHED_LIMIT => vanished += 1,
+            Step::Vanished => return fall_back(vault.peek()?, wish, worker_vanished()),
+            Step::Failed(failure) => return fall_back(vault.peek()?, wish, failure),
+        }
+    }
+}
+
+enum Step {
+    Answer(Box<Answer>),
+    Again,
+    Vanished,
+    Failed(Failure),
+}
+
+/// Redeem what is read under the lock, never what was read before it.
+fn under_lock<V: Vault>(vault: &V, lock: V::Lock, wish: &Wish, deadline: Instant) -> Outcome<Step> {
+    let record = vault.peek()?;
+    if let Some(answer) = look(vault, record.as_ref(), wish, Source::AlreadyRotated)? {
+        return Ok(Step::Answer(Box::new(answer)));
+    }
+    let generation = record.as_ref().map_or(NO_PREDECESSOR, |record| &record.clear.generation);
+    if let Some(failure) = vault.shared_failure(generation) {
+        log::debug!("another call met this failure a moment ago; no request is sent");
+        return Ok(Step::Failed(failure));
+    }
+    Ok(match vault.redeem(lock, generation, deadline) {
+        Redeemed::Done(answer) => {
+            let min_ttl_met = wish.min_ttl_met(&answer.clear, clock::now());
+            Step::Answer(Box::new(Answer { min_ttl_met, ..*answer }))
+        }
+        Redeemed::Again => Step::Again,
+        Redeemed::Vanished => Step::Vanished,
+        Redeemed::TimedOut => Step::Failed(timed_out()),
+        Redeemed::Failed(failure) => Step::Failed(failure),
+    })
+}
+
+/// The stored token if it is the answer, `None` if it has to be renewed.
+fn look<V: Vault>(
+    vault: &V,
+    record: Option<&TokenRecord>,
+    wish: &Wish,
+    source: Source,
+) -> Outcome<Option<Answer>> {
+    match (judge(record.map(|record| &record.clear), wish, clock::now()), record) {
+        (Need::Nothing, Some(record)) => Ok(Some(answer(record, wish, source))),
+        (Need::Renewal, _) => Ok(None),
+        _ => Err(login_needed(vault, record)),
+    }
+}
+
+fn answer(record: &TokenRecord, wish: &Wish, source: Source) -> Answer {
+    Answer {
+        clear: record.clear.clone(),
+        access_token: record.access_token.clone(),
+        source,
+        min_ttl_met: wish.min_ttl_met(&record.clear, clock::now()),
+        persisted: true,
+    }
+}
+
+/// For a caller a failed helper is worse than an old token, as long as that one lives and was not rejected.
+fn fall_back(record: Option<TokenRecord>, wish: &Wish, failure: Failure) -> Outcome<Answer> {
+    match record {
+        Some(record) if !wish.rejects(&record.clear) && record.clear.has_real_life(clock::now()) => {
+            log::warn!("answering the old token, which has life left: {}", failure.message);
+            Ok(answer(&record, wish, Source::StaleOk))
+        }
+        _ => Err(failure),
+    }
+}
+
+fn login_needed<V: Vault>(vault: &V, record: Option<&TokenRecord>) -> Failure {
+    let why = match record {
+        None => "nobody is logged in to this server".to_owned(),
+        Some(_) => vault.ended().unwrap_or_else(|| {
+            "the stored login has ended, and there is no refresh token to renew it with".to_owned()
+        }),
+    };
+    Failure::new(Code::InteractionRequired, why)
+}
+
+fn lock_timeout() -> Failure {
+    Failure::new(
+        Code::LockTimeout,
+        "another process has been renewing this token for longer than this call may wait; try again",
+    )
+}
+
+fn timed_out() -> Failure {
+    Failure::new(
+        Code::Deadline,
+        "the authorization server has not answered in time; the renewal goes on and its token will be there for a later call",
+    )
+}
+
+fn worker_vanished() -> Failure {
+    Failure::new(Code::Other, "the process that renews the token ended without an answer; try again")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The layers of one server laid over each other: the environment over the file.
+//!
+//! Owns which layer wins, and the rule that an environment must not aim stored credentials elsewhere. Also
+//! the typed reading of a merged value: whoever takes one gets it with its type checked, or a message that
+//! names the key and where it was stated, never the value.
+
+use super::entry::{Locus, Origin, Stated};
+use super::environment::{self, Environment};
+use super::invalid;
+use super::keys::KEYS;
+use super::node::{Node, repeated};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::url::same_server;
+use std::ops::RangeInclusive;
+
+/// The endpoints that decide where credentials go.
+const AIMS: [&str; 4] = ["url", "tokenUrl", "authorizationUrl", "issuer"];
+
+/// What file and environment state together.
+pub(super) struct Merged {
+    stated: Vec<Stated>,
+    at: Locus,
+}
+
+/// What the environment states.
+///
+/// # Errors
+/// `config_invalid` where a variable is not UTF-8.
+pub(super) fn from_environment(env: &Environment) -> Outcome<Vec<Stated>> {
+    let mut stated = Vec::new();
+    for key in KEYS {
+        let Some(variable) = key.variable else { continue };
+        if let Some(text) = env.text(variable)? {
+            stated.push(Stated { key, node: Node::Text(text), origin: Origin::Environment });
+        }
+    }
+    Ok(stated)
+}
+
+impl Merged {
+    /// Lays `environment` over `file`.
+    ///
+    /// # Errors
+    /// `url_mismatch` where the environment names another server or endpoint than the file does.
+    pub fn new(mut file: Vec<Stated>, environment: Vec<Stated>, at: Locus) -> Outcome<Self> {
+        check_aims(&file, &environment, &at)?;
+        let overridden = |old: &Stated| environment.iter().any(|new| replaces(new, old));
+        file.retain(|old| !overridden(old));
+        file.extend(environment);
+        Ok(Self { stated: file, at })
+    }
+
+    /// Takes the value of `name` out, whatever it is.
+    pub fn take(&mut self, name: &str) -> Option<Stated> {
+        let index = self.stated.iter().position(|stated| stated.key.name == name)?;
+        Some(self.stated.swap_remove(index))
+    }
+
+    /// A value that nobody took.
+    pub fn left_over(&self) -> Option<&Stated> {
+        KEYS.iter().find_map(|key| self.stated.iter().find(|stated| stated.key.name == key.name))
+    }
+
+    /// A complaint about the value of a key.
+    pub fn complain(&self, stated: &Stated, problem: &str) -> Failure {
+        invalid(format!("{} {problem}", self.at.of(stated.key, stated.origin)))
+    }
+
+    /// A complaint about a key that is not stated anywhere.
+    pub fn missing(&self, name: &str, problem: &str) -> Failure {
+        let Some(key) = KEYS.iter().find(|key| key.name == name) else { return invalid(problem.to_owned()) };
+        let variable =
+            key.variable.map(|name| format!(" (or `{name}` in the environment)")).unwrap_or_default();
+        invalid(format!("{}{variable} {problem}", self.at.of(key, Origin::File)))
+    }
+
+    /// A text, and what it was stated as; empty only where `empty` allows it.
+    fn stated_text(&mut self, name: &str, empty: bool) -> Outcome<Option<(String, Stated)>> {
+        let Some(mut stated) = self.take(name) else { return Ok(None) };
+        match std::mem::replace(&mut stated.node, Node::Null) {
+            Node::Text(text) if text.is_empty() && !empty => {
+                Err(self.complain(&stated, "is empty; give it a value or leave it out"))
+            }
+            Node::Text(text) => Ok(Some((text, stated))),
+            other => Err(self.complain(&stated, &format!("must be a text, and is {}", other.kind()))),
+        }
+    }
+
+    /// A text that is not empty.
+    pub fn text(&mut self, name: &str) -> Outcome<Option<String>> {
+        Ok(self.stated_text(name, false)?.map(|(text, _)| text))
+    }
+
+    /// A text that may be empty.
+    pub fn any_text(&mut self, name: &str) -> Outcome<Option<String>> {
+        Ok(self.stated_text(name, true)?.map(|(text, _)| text))
+    }
+
+    /// A text that `convert` turns into something else, or says what is wrong with it.
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        convert: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Outcome<Option<T>> {
+        let Some((text, stated)) = self.stated_text(name, false)? else { return Ok(None) };
+        convert(&text).map(Some).map_err(|problem| self.complain(&stated, &problem))
+    }
+
+    /// A switch. In the environment it may be spelled in several ways.
+    pub fn flag(&mut self, name: &str) -> Outcome<Option<bool>> {
+        let Some(stated) = self.take(name) else { return Ok(None) };
+        let value = match (&stated.node, stated.origin) {
+            (Node::Bool(value), _) => Some(*value),
+            (Node::Text(text), Origin::Environment) => environment::boolean(text),
+            _ => None,
+        };
+        value.map(Some).ok_or_else(|| self.complain(&stated, "must be true or false"))
+    }
+
+    /// A whole number within `range`.
+    pub fn number(&mut self, name: &str, range: RangeInclusive<u64>) -> Outcome<Option<u64>> {
+        let Some(stated) = self.take(name) else { return Ok(None) };
+        let value = match (&stated.node, stated.origin) {
+            (Node::Number(number), _) => number.as_u64(),
+            (Node::Text(text), Origin::Environment) => text.trim().parse().ok(),
+            _ => None,
+        };
+        value.filter(|value| range.contains(value)).map(Some).ok_or_else(|| {
+            let (low, high) = (range.start(), range.end());
+            self.complain(&stated, &format!("must be a whole number from {low} to {high}"))
+        })
+    }
+
+    /// An object of texts, in order. In the environment it is JSON text.
+    pub fn pairs(&mut self, name: &str) -> Outcome<(Vec<(String, String)>, Option<Stated>)> {
+        let Some(mut stated) = self.take(name) else { return Ok((Vec::new(), None)) };
+        let node = match std::mem::replace(&mut stated.node, Node::Null) {
+            Node::Text(json) if stated.origin == Origin::Environment => serde_json::from_str(&json).ok(),
+            node => Some(node),
+        };
+        let Some(Ok(members)) = node.map(Node::into_members) else {
+            return Err(self.complain(&stated, "must be an object of texts"));
+        };
+        if let Some(key) = repeated(&members) {
+            return Err(self.complain(&stated, &format!("has `{}` twice", crate::text::one_line(key))));
+        }
+        let pairs: Option<Vec<_>> =
+            members.into_iter().map(|(key, node)| Some((key, node.into_text()?))).collect();
+        let pairs = pairs.ok_or_else(|| self.complain(&stated, "must hold texts alone"))?;
+        Ok((pairs, Some(stated)))
+    }
+
+    /// A list of texts that are not empty.
+    pub fn list(&mut self, name: &str) -> Outcome<(Vec<String>, Option<Stated>)> {
+        let Some(mut stated) = self.take(name) else { return Ok((Vec::new(), None)) };
+        let Node::List(items) = std::mem::replace(&mut stated.node, Node::Null) else {
+            return Err(self.complain(&stated, "must be a list of texts"));
+        };
+        let texts: Option<Vec<_>> = items.into_iter().map(Node::into_text).collect();
+        match texts.filter(|texts| texts.iter().all(|text| !text.is_empty())) {
+            Some(texts) => Ok((texts, Some(stated))),
+            None => Err(self.complain(&stated, "must be a list of texts that are not empty")),
+        }
+    }
+}
+
+/// A client secret of the environment takes the place of every way in which the file gives one.
+fn replaces(new: &Stated, old: &Stated) -> bool {
+    new.key.name == old.key.name
+        || (new.key.name == "clientSecret" && old.key.name.starts_with("clientSecret"))
+}
+
+/// An endpoint of the environment must be the file's, or the file must have neither one nor a credential that
+/// would then be sent there.
+fn check_aims(file: &[Stated], environment: &[Stated], at: &Locus) -> Outcome<()> {
+    for aim in environment.iter().filter(|stated| AIMS.contains(&stated.key.name)) {
+        let ours = file.iter().find(|stated| stated.key.name == aim.key.name);
+        let secret = file.iter().find(|stated| stated.key.credential);
+        let problem = match (ours, secret) {
+            (Some(ours), _) if equal_aims(&aim.node, &ours.node) => continue,
+            (Some(ours), _) => format!("is not the one of {}", at.of(ours.key, ours.origin)),
+            (None, Some(secret)) => {
+                format!("would receive {}, which names no such endpoint", at.of(secret.key, secret.origin))
+            }
+            (None, None) => continue,
+        };
+        let aim = at.of(aim.key, aim.origin);
+        return Err(Failure::new(
+            Code::UrlMismatch,
+            format!("{aim} {problem}; unset the variable, or use another name for this server"),
+        ));
+    }
+    Ok(())
+}
+
+fn equal_aims(one: &Node, other: &Node) -> bool {
+    match (one, other) {
+        (Node::Text(one), Node::Text(other)) => one == other || same_server(one, other),
+        _ => false,
+    }
+}

@@ -1,0 +1,228 @@
+//! From what came back to an [`Answer`]: from status and body alone, never from the words of a library.
+
+use super::fields::{self, Body};
+use super::shown::Shown;
+use super::{Answer, GrantRequest, TokenRequest, dead, success};
+use crate::failure::{Code, Failure};
+use crate::oauth::http::{Reply, Transport};
+use serde_json::{Map, Value};
+
+/// One request and when it was sent.
+pub(super) struct Judge<'a> {
+    request: &'a TokenRequest,
+    shown: Shown<'a>,
+    sent_at: u64,
+    now: u64,
+}
+
+impl<'a> Judge<'a> {
+    /// For an answer to `request`, which left at `sent_at` and came back at `now`, in seconds since 1970 UTC.
+    pub(super) fn new(request: &'a TokenRequest, sent_at: u64, now: u64) -> Self {
+        Self { request, shown: Shown::new(request), sent_at, now }
+    }
+
+    /// What the token request came to.
+    pub(super) fn answer(&self, reply: Result<Reply, Transport>) -> Answer {
+        match reply {
+            Ok(reply) => self.complete(&reply),
+            Err(Transport::NotSent(reason)) => {
+                Answer::Transient(self.unavailable(&format!("was not reached: {reason}")))
+            }
+            Err(Transport::Lost(reason)) => {
+                Answer::Ambiguous(self.unavailable(&format!("was lost: {reason}")))
+            }
+            Err(Transport::TooLarge(reply)) if is_success(&reply) => {
+                self.unsound("it is too large to be read")
+            }
+            Err(Transport::TooLarge(reply)) => self.complete(&reply),
+        }
+    }
+
+    fn complete(&self, reply: &Reply) -> Answer {
+        match reply.status {
+            200..=299 => self.success(reply),
+            429 => Answer::Transient(self.later(reply)),
+            400..=499 => self.refusal(reply),
+            300..=399 => self.transient(reply, "answered with a redirect, which is not followed"),
+            _ => self.transient(reply, "could not answer"),
+        }
+    }
+
+    fn success(&self, reply: &Reply) -> Answer {
+        match fields::read(reply) {
+            Body::Fields(fields) => match error_of(&fields) {
+                Some(error) if !fields.contains_key("access_token") => self.error(reply, error, &fields),
+                _ => match success::granted(self.request, &fields, self.sent_at) {
+                    Ok(granted) => Answer::Granted(granted),
+                    Err(reason) => self.unsound(reason),
+                },
+            },
+            // It said yes and was cut off: the old token may be spent.
+            Body::BrokenJson | Body::Empty => {
+                Answer::Ambiguous(self.unavailable("came back with a success that is cut off or empty"))
+            }
+            Body::Foreign => {
+                self.transient(reply, "answered with something that is no token answer, perhaps a web page")
+            }
+        }
+    }
+
+    fn refusal(&self, reply: &Reply) -> Answer {
+        let fields = match fields::read(reply) {
+            Body::Fields(fields) => fields,
+            Body::Empty => return self.transient(reply, "gave no reason"),
+            Body::BrokenJson | Body::Foreign => {
+                return self.transient(reply, "gave no OAuth error, perhaps a web page");
+            }
+        };
+        match error_of(&fields) {
+            Some(error) => self.error(reply, error, &fields),
+            None => self.transient(reply, "gave no OAuth error"),
+        }
+    }
+
+    /// An OAuth error (RFC 6749, section 5.2), whatever status it came with.
+    fn error(&self, reply: &Reply, error: &str, fields: &Map<String, Value>) -> Answer {
+        let description = fields::text(fields, "error_description").unwrap_or_default();
+        if dead::proves(&self.request.grant, reply.status, error, description) {
+            return Answer::Dead(self.dead(error, description));
+        }
+        match refusal_of(error, self.request, reply.status) {
+            Some((code, advice)) => {
+                let said = self.said(error, description);
+                Answer::Refused(
+                    self.failure(code, format!("{} refused the request ({said}); {advice}", self.endpoint())),
+                )
+            }
+            None => self.transient(reply, &format!("said {}", self.said(error, description))),
+        }
+    }
+
+    fn dead(&self, error: &str, description: &str) -> Failure {
+        let what = match self.request.grant {
+            GrantRequest::RefreshToken { .. } => "no longer accepts the refresh token",
+            _ => "did not accept the authorization code",
+        };
+        let said = self.said(error, description);
+        let message = format!("{} {what} ({said}); {}", self.endpoint(), self.log_in());
+        self.failure(Code::InteractionRequired, message)
+    }
+
+    /// A success that must not be used.
+    fn unsound(&self, reason: &str) -> Answer {
+        let message = format!(
+            "the token answer of {} is refused: {reason}; nothing of it was kept, ask whoever runs that server",
+            self.endpoint()
+        );
+        Answer::Refused(self.failure(Code::UntrustedServer, message))
+    }
+
+    fn later(&self, reply: &Reply) -> Failure {
+        let message = format!("{} asks to come back later (HTTP 429); try again then", self.endpoint());
+        self.failure(Code::RateLimited, message).retry_after(reply.retry_after(self.now))
+    }
+
+    fn transient(&self, reply: &Reply, what: &str) -> Answer {
+        let message =
+            format!("{} {what} (HTTP {}); nothing is lost, try again later", self.endpoint(), reply.status);
+        Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
+    }
+
+    fn unavailable(&self, what: &str) -> Failure {
+        let message = format!("the token request to {} {what}; try again later", self.endpoint());
+        self.failure(Code::Unavailable, message)
+    }
+
+    fn failure(&self, code: Code, message: String) -> Failure {
+        Failure::new(code, message).of_server(&self.request.server)
+    }
+
+    fn said(&self, error: &str, description: &str) -> String {
+        let error = self.shown.line(error);
+        if description.is_empty() { error } else { format!("{error}: {}", self.shown.line(description)) }
+    }
+
+    fn endpoint(&self) -> String {
+        let origin = url::Url::parse(&self.request.token_endpoint).map(|url| crate::oauth::url::origin(&url));
+        format!("the token endpoint at {}", origin.unwrap_or_else(|_| "an unusable URL".to_owned()))
+    }
+
+    fn log_in(&self) -> String {
+        format!("run `mcp-credential login {}`", self.request.server)
+    }
+}
+
+fn is_success(reply: &Reply) -> bool {
+    (200..300).contains(&reply.status)
+}
+
+/// `error`, where it is a text. An object of that name belongs to another convention.
+fn error_of(fields: &Map<String, Value>) -> Option<&str> {
+    fields::text(fields, "error")
+}
+
+/// What a refusal means for the caller, and what to do about it. `None`: it is not known to be one, so it
+/// may pass (`temporarily_unavailable`, `server_error`, codes of no standard).
+fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code, String)> {
+    let name = &request.server;
+    Some(match error {
+        // RFC 6749; GitHub's and Slack's own names for it, from the pages that `dead` names.
+        "invalid_client" | "incorrect_client_credentials" | "invalid_client_id" | "bad_client_secret" => {
+            (Code::InvalidClient, client_advice(request))
+        }
+        "invalid_scope" => {
+            (Code::Denied, format!("change `scope` of {name} in the configuration, then log in again"))
+        }
+        // RFC 8707, section 2.
+        "invalid_target" => (
+            Code::Denied,
+            format!("set `resource` of {name} to what the server expects, or to \"\" to leave it out"),
+        ),
+        "unauthorized_client" => {
+            (Code::Denied, format!("allow the grant for client `{}` at that server", shown_id(request)))
+        }
+        "unsupported_grant_type" | "invalid_grant_type" => {
+            (Code::Denied, format!("set `grant` of {name} to one that the server supports"))
+        }
+        "access_denied" => (Code::Denied, "ask whoever runs that server for access".to_owned()),
+        "redirect_uri_mismatch" | "bad_redirect_uri" => (
+            Code::Denied,
+            format!("register the redirect URI there, or set `redirectUri` of {name} to the registered one"),
+        ),
+        "invalid_request" => (
+            Code::Denied,
+            format!(
+                "log in again if the login is old, else check `extraParams`, `audience`, `resource` of {name}"
+            ),
+        ),
+        // The assertion or client itself was refused: there is no token that could die.
+        "invalid_grant"
+            if request.grant == GrantRequest::ClientCredentials && matches!(status, 200 | 400 | 401) =>
+        {
+            (Code::Denied, client_advice(request))
+        }
+        // OpenID Connect Core, section 3.1.2.6; Entra ID sends them from its token endpoint.
+        "interaction_required" | "login_required" | "consent_required" => {
+            (Code::InteractionRequired, format!("run `mcp-credential login {name}`"))
+        }
+        _ => return None,
+    })
+}
+
+fn client_advice(request: &TokenRequest) -> String {
+    let (id, name) = (shown_id(request), &request.server);
+    if request.client.dynamic {
+        return format!(
+            "the registration of client `{id}` is no longer accepted; run `mcp-credential login {name}` to register anew"
+        );
+    }
+    let secret = match request.client.client_secret {
+        Some(_) => "`clientId`, `clientSecret` (or its file) and `authStyle`",
+        None => "`clientId`, and whether it needs `clientSecretFile`,",
+    };
+    format!("client `{id}` is not accepted: check {secret} of {name} in the configuration")
+}
+
+fn shown_id(request: &TokenRequest) -> String {
+    crate::text::one_line(&request.client.client_id)
+}

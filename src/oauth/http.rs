@@ -1,0 +1,189 @@
+//! The one HTTP client: every leg of every flow (metadata, registration, token, revocation, MCP) goes
+//! through it, so proxy, certificate authorities, time limits and size limits hold everywhere.
+//!
+//! It follows no redirect, keeps no cookie, sends no referer, reads no environment variable, reuses no
+//! connection and decompresses nothing. It does not judge answers: status, headers and bounded body go
+//! back as they came. Limits: an error names the kind of fault only, never the URL's query, a header or a
+//! body; hosts are resolved by the system, so the address behind a name is not checked here.
+
+mod build;
+mod fault;
+mod retry_after;
+#[cfg(test)]
+mod tests;
+
+use crate::config::Network;
+use crate::failure::Outcome;
+use oauth2::HttpRequest;
+use reqwest::blocking::{Client, Request, Response};
+use reqwest::header::HeaderMap;
+use std::fmt;
+use std::io::Read;
+use std::time::{Duration, Instant};
+use url::Url;
+use zeroize::Zeroizing;
+
+pub use fault::Transport;
+
+/// The largest metadata document that is read, in bytes.
+pub const METADATA_LIMIT: usize = 1024 * 1024;
+
+/// The largest answer of a token or registration endpoint that is read, in bytes.
+pub const TOKEN_LIMIT: usize = 64 * 1024;
+
+/// How long one request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Name resolution, connection and TLS handshake. Giving up here costs nothing: nothing was sent.
+    pub connect: Duration,
+    /// The whole request, connection and body included.
+    pub total: Duration,
+}
+
+impl Limits {
+    /// For requests that spend nothing: metadata, registration, grants without a refresh token.
+    pub const PLAIN: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(15) };
+
+    /// For a request that redeems a rotating token or a code: a server that rotates first and answers late
+    /// has already spent the only good one, so the answer is waited for.
+    pub const SPENDING: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(105) };
+}
+
+/// A complete answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// All header fields, repeated ones included.
+    pub headers: HeaderMap,
+    /// The body, at most as long as was asked for. It may hold tokens.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Reply {
+    /// The body as text, without a byte order mark; what is no UTF-8 is replaced.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        Zeroizing::new(String::from_utf8_lossy(body).into_owned())
+    }
+
+    /// How long to wait before another try, in seconds, where the answer says it (`Retry-After`, RFC 9110,
+    /// section 10.2.3). `now` is in seconds since 1970 UTC.
+    #[must_use]
+    pub fn retry_after(&self, now: u64) -> Option<u64> {
+        retry_after::seconds(self.header("retry-after")?, now)
+    }
+
+    /// The value of a header field, if there is one of that name and it is printable.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply {{ status: {}, body: {} bytes }}", self.status, self.body.len())
+    }
+}
+
+/// The client. Building one reads the system's certificate authorities, so build it once a flow.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client,
+    limits: Limits,
+}
+
+impl Http {
+    /// A client for `network` whose requests are held to `limits`.
+    ///
+    /// # Errors
+    /// `config_invalid` naming `proxy` or `caBundle`; `internal` when the client cannot be built.
+    pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
+        Ok(Self { client: build::client(network, limits)?, limits })
+    }
+
+    /// Sends `request` once and reads the answer, at most `cap` bytes of body.
+    ///
+    /// # Errors
+    /// [`Transport`], which tells whether the request may have been received.
+    pub fn send(&self, request: HttpRequest, cap: usize) -> Result<Reply, Transport> {
+        let deadline = Instant::now() + self.limits.total;
+        let response = self.start(request)?;
+        let mut reply = head(&response);
+        match read_body(response, cap, deadline) {
+            Ok(Some(body)) => {
+                reply.body = body;
+                Ok(reply)
+            }
+            Ok(None) => Err(Transport::TooLarge(Box::new(reply))),
+            Err(reason) => Err(Transport::Lost(reason)),
+        }
+    }
+
+    /// Sends `request` once and reads status and headers alone: the body may be an endless stream.
+    ///
+    /// # Errors
+    /// [`Transport`], which tells whether the request may have been received.
+    pub fn send_for_head(&self, request: HttpRequest) -> Result<Reply, Transport> {
+        self.start(request).map(|response| head(&response))
+    }
+
+    /// Fetches a metadata document: one GET that asks for JSON, at most [`METADATA_LIMIT`] bytes.
+    ///
+    /// # Errors
+    /// [`Transport`].
+    pub fn get(&self, url: &Url) -> Result<Reply, Transport> {
+        let mut request = HttpRequest::new(Vec::new());
+        *request.uri_mut() = uri(url)?;
+        request.headers_mut().insert("accept", reqwest::header::HeaderValue::from_static("application/json"));
+        self.send(request, METADATA_LIMIT)
+    }
+
+    fn start(&self, request: HttpRequest) -> Result<Response, Transport> {
+        let mut request = Request::try_from(request).map_err(|_| fault::unusable_url())?;
+        *request.timeout_mut() = Some(self.limits.total);
+        self.client.execute(request).map_err(|error| fault::classify(&error))
+    }
+}
+
+/// `url` in the form that requests are built with.
+///
+/// # Errors
+/// [`Transport::NotSent`] for the few URLs that HTTP cannot carry.
+pub fn uri(url: &Url) -> Result<oauth2::http::Uri, Transport> {
+    url.as_str().parse().map_err(|_| fault::unusable_url())
+}
+
+fn head(response: &Response) -> Reply {
+    let status = response.status().as_u16();
+    Reply { status, headers: response.headers().clone(), body: Zeroizing::default() }
+}
+
+/// The body, `None` when it is longer than `cap` bytes, or why it broke off. The client's own limit holds
+/// for each read, so a server that drips is stopped by `deadline`.
+fn read_body(
+    mut response: Response,
+    cap: usize,
+    deadline: Instant,
+) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    // Room for the whole answer at once: a growing vector would leave copies of it behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(cap.min(TOKEN_LIMIT)));
+    let mut chunk = Zeroizing::new([0_u8; 8192]);
+    loop {
+        if Instant::now() >= deadline {
+            return Err("the time was over before the whole answer had come".to_owned());
+        }
+        let count = match response.read(&mut chunk[..]) {
+            Ok(0) => return Ok(Some(body)),
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(fault::broken_body(&error)),
+        };
+        if body.len() + count > cap {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk[..count]);
+    }
+}

@@ -1,0 +1,118 @@
+//! Builds the client from [`Network`]: TLS provider, certificate authorities, proxy, limits.
+//!
+//! Nothing is read from the environment here; the configuration room has done that.
+
+use super::Limits;
+use crate::config::Network;
+use crate::failure::{Code, Failure, Outcome};
+use crate::secret::Secret;
+use reqwest::blocking::{Client, ClientBuilder};
+use reqwest::{Certificate, NoProxy, Proxy, redirect};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use url::Url;
+
+const USER_AGENT: &str = concat!("mcp-credential/", env!("CARGO_PKG_VERSION"));
+
+/// The largest `caBundle` that is read, in bytes.
+const BUNDLE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The client for `network`.
+///
+/// # Errors
+/// `config_invalid` naming `proxy` or `caBundle`; `internal` when TLS cannot be set up.
+pub(super) fn client(network: &Network, limits: Limits) -> Outcome<Client> {
+    // Another client of this process may have installed it already; it is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = configured(network, limits)?;
+    builder.build().or_else(|_| without_authorities(network, limits))
+}
+
+/// A machine without any certificate authority can still talk to its own loopback servers; https then fails
+/// with its reason.
+fn without_authorities(network: &Network, limits: Limits) -> Outcome<Client> {
+    let built = configured(network, limits)?.tls_certs_only([]).build();
+    built.map_err(|_| Failure::new(Code::Internal, "the HTTP client cannot be set up; please report this"))
+}
+
+fn configured(network: &Network, limits: Limits) -> Outcome<ClientBuilder> {
+    let mut builder = plain(limits);
+    if let Some(proxy) = &network.proxy {
+        builder = builder.proxy(proxy_of(proxy, network.no_proxy.as_deref())?);
+    }
+    if let Some(path) = &network.ca_bundle {
+        builder = builder.tls_certs_merge(bundle(path)?);
+    }
+    Ok(builder)
+}
+
+fn plain(limits: Limits) -> ClientBuilder {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        // A request on a connection that has gone stale would be lost after it may have been received.
+        .pool_max_idle_per_host(0)
+        .connect_timeout(limits.connect)
+}
+
+/// Hosts that no proxy may see: this machine, in every spelling.
+const LOOPBACK: &str = "localhost,localhost.,127.0.0.0/8,::1,::ffff:127.0.0.0/104";
+
+/// The proxy for every URL that is not loopback. Its errors must not show the URL: it may hold a password.
+fn proxy_of(proxy: &Secret, no_proxy: Option<&str>) -> Outcome<Proxy> {
+    let text = proxy.expose();
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let proxy = url.and_then(|url| Proxy::all(url).ok()).ok_or_else(|| {
+        Failure::new(
+            Code::ConfigInvalid,
+            "`proxy` is not the http or https URL of a proxy; write it as http://host:port",
+        )
+    })?;
+    Ok(proxy.no_proxy(NoProxy::from_string(&direct_hosts(no_proxy.unwrap_or_default()))))
+}
+
+/// Loopback and what `NO_PROXY` lists. `*.example.com`, which many write, means `.example.com`.
+fn direct_hosts(no_proxy: &str) -> String {
+    let listed = no_proxy.split(',').map(str::trim);
+    let listed = listed.map(|entry| entry.strip_prefix('*').filter(|rest| !rest.is_empty()).unwrap_or(entry));
+    std::iter::once(LOOPBACK).chain(listed).collect::<Vec<_>>().join(",")
+}
+
+/// The certificate authorities of `path`. Single ones that cannot be used are passed over, as with those
+/// of the system.
+fn bundle(path: &Path) -> Outcome<Vec<Certificate>> {
+    let bad = |reason: &str| {
+        let shown = crate::text::one_line(&path.display().to_string());
+        let message =
+            format!("`caBundle` {shown} {reason}; it must be a PEM file of certificate authorities");
+        Failure::new(Code::ConfigInvalid, message)
+    };
+    let pem = read_bundle(path).map_err(|error| bad(&format!("cannot be read ({})", error.kind())))?;
+    let mut store = RootCertStore::empty();
+    let mut usable = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|_| bad("is damaged"))?;
+        if store.add(certificate.clone()).is_ok() {
+            usable.extend(Certificate::from_der(&certificate));
+        }
+    }
+    if usable.is_empty() { Err(bad("holds no usable certificate")) } else { Ok(usable) }
+}
+
+fn read_bundle(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut pem = Vec::new();
+    File::open(path)?.take(BUNDLE_LIMIT).read_to_end(&mut pem)?;
+    Ok(pem)
+}

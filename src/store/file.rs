@@ -1,0 +1,190 @@
+//! Private files: opened without following links, checked for owner and mode, read with a limit, and
+//! written so that a reader sees a whole old or a whole new one.
+
+use crate::failure::{Code, Failure, Outcome};
+use rustix::fs::{Mode, OFlags};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The largest file of ours that is read, in bytes.
+pub const SIZE_LIMIT: u64 = 512 * 1024;
+
+/// Opens `path` for reading: no link is followed, and a FIFO or device does not block. The file must be a
+/// regular one of ours; a mode that is open to others is tightened to 0600.
+///
+/// Absent files are `None`.
+///
+/// # Errors
+/// `insecure_storage` for links, other kinds of files and foreign owners, `cache_damaged` for a file that
+/// cannot be opened or is too large.
+pub fn open_private(path: &Path) -> Outcome<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => return Err(insecure(path, "is a symbolic link", "remove the link")),
+        Err(errno) => return Err(unreadable(path, &errno.into())),
+    };
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    check_private(path, &file, &metadata)?;
+    Ok(Some(file))
+}
+
+fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
+    if !metadata.is_file() {
+        return Err(insecure(path, "is not a regular file", "move it away"));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(insecure(
+            path,
+            "belongs to another user",
+            "give it to yourself with chown, or move it away",
+        ));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        log::warn!("{} was open to other users; its mode is now 0600", path.display());
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(|_| {
+            insecure(path, "is open to other users and its mode cannot be changed", "run chmod 600 on it")
+        })?;
+    }
+    if metadata.len() > SIZE_LIMIT {
+        return Err(Failure::new(
+            Code::CacheDamaged,
+            format!("{} is larger than any file of this program; look at it, then erase it", path.display()),
+        ));
+    }
+    Ok(())
+}
+
+/// The whole content of a private file, or `None` where there is none.
+///
+/// # Errors
+/// Those of [`open_private`], and `cache_damaged` when reading fails.
+pub fn read_private(path: &Path) -> Outcome<Option<Vec<u8>>> {
+    let Some(mut file) = open_private(path)? else { return Ok(None) };
+    read_open(path, &mut file).map(Some)
+}
+
+/// The rest of an open private file, with the size limit.
+///
+/// # Errors
+/// `cache_damaged` when reading fails.
+pub fn read_open(path: &Path, file: &mut File) -> Outcome<Vec<u8>> {
+    let mut content = Vec::with_capacity(4096);
+    file.take(SIZE_LIMIT).read_to_end(&mut content).map_err(|error| unreadable(path, &error))?;
+    Ok(content)
+}
+
+/// Creates `path` for writing with mode 0600, whatever the umask; it must not exist.
+///
+/// # Errors
+/// The system's.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    private(path, flags)
+}
+
+/// Opens `path` for reading and writing with mode 0600, and creates it where it is missing.
+///
+/// # Errors
+/// The system's; a link is refused with `ELOOP`.
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    private(path, OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC)
+}
+
+fn private(path: &Path, flags: OFlags) -> io::Result<File> {
+    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    // A umask such as 0777 would leave the owner without rights to his own file.
+    if file.metadata()?.mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+/// Removes `path`; a missing file is no error.
+///
+/// # Errors
+/// The system's.
+pub fn remove(path: &Path) -> io::Result<bool> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the names in `directory` durable.
+///
+/// # Errors
+/// The system's.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// How much a replaced file must survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durable {
+    /// A crash of the machine.
+    Yes,
+    /// The end of this process; a crash may bring the old content back.
+    No,
+}
+
+/// Puts `content` in the place of `path` as one step. A reader sees the old file or the new one.
+///
+/// # Errors
+/// The system's; the old file is then untouched.
+pub fn replace(path: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
+    let draft = draft_of(path)?;
+    let written = write_draft(&draft, content, durable).and_then(|()| std::fs::rename(&draft, path));
+    if written.is_err() {
+        // The failure to report is the one above.
+        let _ = remove(&draft);
+    } else if durable == Durable::Yes {
+        sync_directory(path.parent().unwrap_or(Path::new("/")))?;
+    }
+    written
+}
+
+fn write_draft(draft: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
+    let mut file = create_new(draft)?;
+    file.write_all(content)?;
+    if durable == Durable::Yes { file.sync_all() } else { Ok(()) }
+}
+
+/// A name beside `path` that nobody else uses.
+///
+/// # Errors
+/// The system's, when it has no random bytes.
+pub fn draft_of(path: &Path) -> io::Result<PathBuf> {
+    let mut name = path.as_os_str().to_owned();
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    name.push(format!(".{:016x}.draft", u64::from_ne_bytes(random)));
+    Ok(PathBuf::from(name))
+}
+
+fn insecure(path: &Path, what: &str, fix: &str) -> Failure {
+    Failure::new(Code::InsecureStorage, format!("{} {what}; {fix}", path.display()))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Code::CacheDamaged,
+        format!("{} cannot be read ({error}); nothing was changed", path.display()),
+    )
+}
+
+/// The failure of a write to the store.
+#[must_use]
+pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(
+        Code::CacheUnwritable,
+        format!(
+            "{} cannot be written ({error}); free the space or mend the permissions, then try again",
+            path.display()
+        ),
+    )
+}

@@ -1,0 +1,160 @@
+//! Advisory whole-file locks (`flock(2)`), the only user of fs2.
+//!
+//! A lock belongs to the open file, not to a process: it lives on in a child that inherited the file, and
+//! ends with the last handle, however its holders die. Lock files are permanent; one that was deleted or
+//! replaced by hand is noticed by comparing device and inode. Works on local file systems.
+
+use super::file;
+use crate::failure::{Code, Failure, Outcome};
+use fs2::FileExt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// How often a lock file that is replaced under our hands is opened again.
+const REOPENS: usize = 8;
+
+/// A lock file that is tried, perhaps many times.
+#[derive(Debug)]
+pub struct LockFile {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+/// A lock that is held until this value is dropped.
+#[derive(Debug)]
+pub struct Held {
+    file: File,
+    path: PathBuf,
+}
+
+impl LockFile {
+    /// The lock at `path`; nothing is opened yet.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    /// Takes the lock if it is free, without waiting.
+    ///
+    /// # Errors
+    /// `cache_unwritable` where the file cannot be opened or the file system knows no locks: then nothing
+    /// may be redeemed.
+    pub fn try_take(&mut self) -> Outcome<Option<Held>> {
+        self.attempt().map_err(|error| {
+            let text = format!(
+                "{} cannot be locked ({error}); keep the state directory on a local file system that you can write to",
+                self.path.display()
+            );
+            Failure::new(Code::CacheUnwritable, text)
+        })
+    }
+
+    fn attempt(&mut self) -> io::Result<Option<Held>> {
+        for _ in 0..REOPENS {
+            let file = match self.file.take() {
+                Some(file) => file,
+                None => file::open_or_create(&self.path)?,
+            };
+            if !try_flock(&file)? {
+                // A replaced file would be waited for in vain.
+                self.file = is_at(&file, &self.path).then_some(file);
+                return Ok(None);
+            }
+            if is_at(&file, &self.path) {
+                return Ok(Some(Held { file, path: self.path.clone() }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Held {
+    /// The lock that another process handed over as an open file.
+    ///
+    /// # Errors
+    /// When the file is not the lock at `path`, or somebody else holds it.
+    pub fn inherited(file: File, path: &Path) -> io::Result<Self> {
+        if !is_at(&file, path) || !try_flock(&file)? {
+            return Err(io::Error::other("the lock that was handed over is not held"));
+        }
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Whether the lock file is still the one at its path: if not, somebody else may hold "the" lock.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        is_at(&self.file, &self.path)
+    }
+
+    /// Hands the lock over to a child as one of its standard streams. Our handle is closed with the
+    /// command; the child keeps the lock.
+    #[must_use]
+    pub fn into_stdio(self) -> Stdio {
+        Stdio::from(self.file)
+    }
+}
+
+/// Locks a file that nobody else should have locked; `false` when somebody has.
+///
+/// # Errors
+/// The system's.
+pub fn try_flock(file: &File) -> io::Result<bool> {
+    loop {
+        match FileExt::try_lock_exclusive(file) {
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(theirs)) => identity(ours) == identity(theirs),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::Folder;
+
+    #[test]
+    fn a_held_lock_is_not_taken_twice_and_is_free_after_its_drop() {
+        let folder = Folder::new();
+        let path = folder.path().join("lock");
+        let held = LockFile::new(path.clone()).try_take().unwrap().unwrap();
+        let mut second = LockFile::new(path);
+        assert!(second.try_take().unwrap().is_none());
+        drop(held);
+        assert!(second.try_take().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_deleted_lock_file_is_noticed_by_its_holder_and_by_a_waiter() {
+        let folder = Folder::new();
+        let path = folder.path().join("lock");
+        let held = LockFile::new(path.clone()).try_take().unwrap().unwrap();
+        let mut waiter = LockFile::new(path.clone());
+        assert!(waiter.try_take().unwrap().is_none());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!held.is_current());
+        assert!(waiter.try_take().unwrap().is_none(), "notices that the path is another file");
+        assert!(waiter.try_take().unwrap().is_some(), "and then takes the new one");
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_refused() {
+        let folder = Folder::new();
+        let path = folder.path().join("lock");
+        std::os::unix::fs::symlink(folder.path().join("victim"), &path).unwrap();
+        assert_eq!(LockFile::new(path).try_take().unwrap_err().code, Code::CacheUnwritable);
+        assert!(!folder.path().join("victim").exists());
+    }
+}

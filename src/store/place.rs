@@ -1,0 +1,167 @@
+//! Where things lie, and whether the place is safe: `~/.mcp-credential` (0700) and `oauth/` in it.
+
+use super::file::{self, unwritable};
+use super::key::{Key, KeySource};
+use crate::failure::{Code, Failure, Outcome};
+use std::fs::{DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The state directory of one user.
+#[derive(Debug, Clone)]
+pub struct Store {
+    home: PathBuf,
+    cache: PathBuf,
+    key_source: KeySource,
+}
+
+impl Store {
+    /// A store below `home`, with its records in `cache` where that is given, else in `home/oauth`.
+    /// Nothing is touched yet.
+    #[must_use]
+    pub fn new(home: PathBuf, cache: Option<PathBuf>, key_source: KeySource) -> Self {
+        let cache = cache.unwrap_or_else(|| home.join("oauth"));
+        Self { home, cache, key_source }
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The directory of the records.
+    #[must_use]
+    pub fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Where the key comes from.
+    #[must_use]
+    pub fn key_source(&self) -> &KeySource {
+        &self.key_source
+    }
+
+    /// Where the key lies, when it is a file.
+    #[must_use]
+    pub fn key_path(&self) -> PathBuf {
+        self.home.join("key.bin")
+    }
+
+    /// The key to read records with.
+    ///
+    /// # Errors
+    /// `cache_damaged` when it is missing or short, `insecure_storage` when it is open to others.
+    pub fn key(&self) -> Outcome<Key> {
+        Key::load(&self.key_source, &self.key_path())
+    }
+
+    /// The key to write records with: born here, once, while no record exists.
+    ///
+    /// # Errors
+    /// Those of [`Store::key`], and `cache_unwritable`.
+    pub fn key_for_writing(&self) -> Outcome<Key> {
+        Key::load_or_create(&self.key_source, &self.key_path(), || self.has_records())
+    }
+
+    /// Refuses a place that others can write to. A missing place is fine: nothing is there to be read.
+    ///
+    /// # Errors
+    /// `insecure_storage` with the fix.
+    pub fn check(&self) -> Outcome<()> {
+        check_directory(&self.home)?;
+        check_directory(&self.cache)
+    }
+
+    /// Creates the directories with mode 0700 where they are missing, and refuses unsafe ones.
+    ///
+    /// # Errors
+    /// `cache_unwritable` or `insecure_storage`.
+    pub fn prepare(&self) -> Outcome<()> {
+        for directory in [&self.home, &self.cache] {
+            make_directory(directory).map_err(|error| unwritable(directory, &error))?;
+        }
+        self.check()
+    }
+
+    /// The names that have a token record, in order.
+    ///
+    /// # Errors
+    /// `cache_damaged` when the directory cannot be read.
+    pub fn names(&self) -> Outcome<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in read_directory(&self.cache)? {
+            let name = entry.strip_suffix(".token.json").map(str::to_owned);
+            names.extend(name);
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn has_records(&self) -> Outcome<bool> {
+        let sealed = |name: &String| name.ends_with(".token.json") || name.ends_with(".client.json");
+        Ok(read_directory(&self.cache)?.iter().any(sealed))
+    }
+}
+
+fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
+    let damaged = |error: io::Error| {
+        Failure::new(Code::CacheDamaged, format!("{} cannot be read ({error})", directory.display()))
+    };
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(damaged(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(damaged)?.file_name().into_string());
+    }
+    Ok(names)
+}
+
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    // Parents of a configured place keep the usual mode; only our own directories are private.
+    if let Some(parent) = directory.parent().filter(|parent| !parent.exists()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => return Ok(()),
+        Ok(()) => {}
+    }
+    std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    directory.parent().map_or(Ok(()), file::sync_directory)
+}
+
+fn check_directory(directory: &Path) -> Outcome<()> {
+    let metadata = match std::fs::metadata(directory) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            let text = format!("{} cannot be looked at ({error}); mend its permissions", directory.display());
+            return Err(Failure::new(Code::InsecureStorage, text));
+        }
+    };
+    let refuse = |what: &str, fix: &str| {
+        let text = format!("{} {what}; {fix}", directory.display());
+        Err(Failure::new(Code::InsecureStorage, text))
+    };
+    if !metadata.is_dir() {
+        return refuse("is not a directory", "move it away");
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return refuse(
+            "belongs to another user",
+            "give it to yourself with chown, or choose MCP_CREDENTIAL_HOME",
+        );
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return refuse("can be written by other users", "run chmod 700 on it");
+    }
+    Ok(())
+}

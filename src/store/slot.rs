@@ -1,0 +1,171 @@
+//! One server's place in the store: reading its record, and taking it away.
+
+use super::file;
+use super::lock::{Held, LockFile};
+use super::place::Store;
+use super::record;
+use super::seal::Damage;
+use super::state::StateFile;
+use crate::clock;
+use crate::failure::{Code, Failure, Outcome};
+use crate::token::{Clear, TokenRecord};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The place of one server's files.
+#[derive(Debug, Clone)]
+pub struct Slot<'s> {
+    store: &'s Store,
+    name: String,
+}
+
+/// What tells one version of a record from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    size: u64,
+}
+
+impl<'s> Slot<'s> {
+    /// The place of `name`, which has passed the grammar of names.
+    #[must_use]
+    pub fn new(store: &'s Store, name: &str) -> Self {
+        Self { store, name: name.to_owned() }
+    }
+
+    /// The server's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The store that the place belongs to.
+    #[must_use]
+    pub fn store(&self) -> &'s Store {
+        self.store
+    }
+
+    /// The token record's path.
+    #[must_use]
+    pub fn record_path(&self) -> PathBuf {
+        self.store.cache().join(format!("{}.token.json", self.name))
+    }
+
+    /// A path beside the record: its name with `suffix`.
+    #[must_use]
+    pub fn beside(&self, suffix: &str) -> PathBuf {
+        self.store.cache().join(format!("{}.token.json.{suffix}", self.name))
+    }
+
+    /// The token lock, held for one redemption.
+    #[must_use]
+    pub fn token_lock(&self) -> LockFile {
+        LockFile::new(self.beside("lock"))
+    }
+
+    /// The login lock, held by the one login under way.
+    #[must_use]
+    pub fn login_lock(&self) -> LockFile {
+        LockFile::new(self.beside("login"))
+    }
+
+    /// The server's state that may be lost.
+    #[must_use]
+    pub fn state(&self) -> StateFile {
+        StateFile::new(self.beside("state"))
+    }
+
+    /// The stored record, with its secrets. Takes no lock: a reader sees a whole record.
+    ///
+    /// # Errors
+    /// `cache_damaged` or `insecure_storage`; the file is left as it is.
+    pub fn peek(&self) -> Outcome<Option<TokenRecord>> {
+        self.peek_inner().map_err(|failure| failure.of_server(&self.name))
+    }
+
+    fn peek_inner(&self) -> Outcome<Option<TokenRecord>> {
+        self.store.check()?;
+        let path = self.record_path();
+        let Some(content) = file::read_private(&path)? else { return Ok(None) };
+        let key = self.store.key()?;
+        record::decode(&key, &self.name, &content).map(Some).map_err(|damage| self.damaged(&path, damage))
+    }
+
+    /// The clear part of the stored record, read without the key and not proved genuine.
+    ///
+    /// # Errors
+    /// Those of [`Slot::peek`].
+    pub fn peek_clear(&self) -> Outcome<Option<Clear>> {
+        self.store.check()?;
+        let path = self.record_path();
+        let Some(content) = file::read_private(&path)? else { return Ok(None) };
+        record::peek(&content).map(Some).map_err(|damage| self.damaged(&path, damage))
+    }
+
+    /// What the record looks like from outside now; `None` where there is none.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        let metadata = std::fs::symlink_metadata(self.record_path()).ok()?;
+        Some(Stamp {
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            size: metadata.size(),
+        })
+    }
+
+    /// Removes the record and what belongs to it, durable. The lock files and the registration stay.
+    ///
+    /// # Errors
+    /// `cache_unwritable`.
+    pub fn erase(&self, _held: &Held) -> Outcome<bool> {
+        // The reserve first: left alone, it could be adopted by nobody, but it holds a token.
+        for suffix in ["next", "intent"] {
+            self.remove(&self.beside(suffix))?;
+        }
+        let erased = self.remove(&self.record_path())?;
+        self.remove(&self.beside("state"))?;
+        self.sync()?;
+        Ok(erased)
+    }
+
+    /// Moves a record that cannot be read to `.damaged-TIME`, for a person to look at.
+    ///
+    /// # Errors
+    /// `cache_unwritable`.
+    pub fn set_aside(&self, _held: &Held) -> Outcome<PathBuf> {
+        let (path, aside) = (self.record_path(), self.beside(&format!("damaged-{}", clock::now())));
+        std::fs::rename(&path, &aside).map_err(|error| file::unwritable(&path, &error))?;
+        self.sync()?;
+        Ok(aside)
+    }
+
+    fn remove(&self, path: &Path) -> Outcome<bool> {
+        file::remove(path).map_err(|error| file::unwritable(path, &error).of_server(&self.name))
+    }
+
+    fn sync(&self) -> Outcome<()> {
+        match file::sync_directory(self.store.cache()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(file::unwritable(self.store.cache(), &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn damaged(&self, path: &Path, damage: Damage) -> Failure {
+        let next = match damage {
+            Damage::NewerFormat => "use that version, or erase the login",
+            Damage::OtherKey => "give the right key back, or erase the login",
+            Damage::Shape | Damage::Tampered => "look at the file, then erase the login",
+        };
+        let text = format!(
+            "{} {}; it was left in place; {next} with `mcp-credential erase {} --scope all`",
+            path.display(),
+            damage.describe(),
+            self.name
+        );
+        Failure::new(Code::CacheDamaged, text).of_server(&self.name)
+    }
+}

@@ -1,0 +1,166 @@
+//! What is worth remembering about a server but may be lost: the last error, a failure that is shared for
+//! a few seconds, and when a person last left a login unanswered. No secret stands here.
+
+use super::file::{self, Durable};
+use crate::clock;
+use crate::failure::Failure;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// For how long a failure is shared with other callers when the server named no time, in seconds.
+const SHARED_FOR: u64 = 5;
+/// The longest time for which a server's `Retry-After` is obeyed, in seconds.
+const LONGEST_WAIT: u64 = 3600;
+
+/// The content of the state file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// The last failure that a command of this server ended with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// A failure that other callers get as well, without another request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<Shared>,
+    /// When a login failed or was left unanswered, in seconds since 1970 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_failed_at: Option<u64>,
+    /// Why the stored login can no longer be refreshed, to be told to whoever needs it next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A failure and its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// Seconds since 1970 UTC.
+    pub at: u64,
+    /// What it was.
+    pub failure: Failure,
+}
+
+/// A failure that holds for one generation and for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shared {
+    /// The generation that could not be renewed, or `none`.
+    pub generation: String,
+    /// When it happened, in seconds since 1970 UTC.
+    pub at: u64,
+    /// Until when it holds.
+    pub until: u64,
+    /// What it was.
+    pub failure: Failure,
+}
+
+/// The state file of one server.
+#[derive(Debug, Clone)]
+pub struct StateFile {
+    path: PathBuf,
+}
+
+impl StateFile {
+    /// The state at `path`.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The state; an unreadable or missing one is empty, since losing it is harmless.
+    #[must_use]
+    pub fn read(&self) -> State {
+        let content = file::read_private(&self.path).ok().flatten().unwrap_or_default();
+        serde_json::from_slice(&content).unwrap_or_default()
+    }
+
+    /// Changes the state. Best effort: a failure is only logged.
+    pub fn update(&self, change: impl FnOnce(&mut State)) {
+        let before = self.read();
+        let mut state = before.clone();
+        change(&mut state);
+        if state == before {
+            return;
+        }
+        let written = serde_json::to_vec(&state)
+            .map_err(std::io::Error::other)
+            .and_then(|content| file::replace(&self.path, &content, Durable::No));
+        if let Err(error) = written {
+            log::debug!("the state file could not be written: {error}");
+        }
+    }
+}
+
+impl State {
+    /// Remembers a failure as the last error.
+    pub fn remember(&mut self, failure: &Failure) {
+        self.last_error = Some(LastError { at: clock::now(), failure: failure.clone() });
+    }
+
+    /// Shares a failure with whoever asks for the same generation in the next seconds.
+    pub fn share(&mut self, generation: &str, failure: &Failure) {
+        let at = clock::now();
+        let wait = failure.retry_after.unwrap_or(SHARED_FOR).clamp(SHARED_FOR, LONGEST_WAIT);
+        self.shared = Some(Shared {
+            generation: generation.to_owned(),
+            at,
+            until: at.saturating_add(wait),
+            failure: failure.clone(),
+        });
+    }
+
+    /// The failure that holds for `generation` at `now`, with the seconds that are left of it.
+    #[must_use]
+    pub fn shared_failure(&self, generation: &str, now: u64) -> Option<Failure> {
+        let shared = self.shared.as_ref()?;
+        // A clock that was set back must not make a failure last.
+        let holds = shared.generation == generation && shared.at <= now && now < shared.until;
+        let left = shared.failure.retry_after.map(|_| shared.until.saturating_sub(now));
+        holds.then(|| shared.failure.clone().retry_after(left))
+    }
+
+    /// Forgets everything that a new token puts right.
+    pub fn succeed(&mut self) {
+        self.shared = None;
+        self.last_error = None;
+        self.ended = None;
+        self.login_failed_at = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Code;
+    use crate::store::testing::Folder;
+
+    fn failure(wait: Option<u64>) -> Failure {
+        Failure::new(Code::RateLimited, "slow down").retry_after(wait)
+    }
+
+    #[test]
+    fn a_failure_is_shared_for_its_own_generation_and_time_alone() {
+        let mut state = State::default();
+        state.share("one", &failure(Some(30)));
+        let now = clock::now();
+        assert_eq!(state.shared_failure("one", now + 10).unwrap().code, Code::RateLimited);
+        assert_eq!(state.shared_failure("two", now), None);
+        assert_eq!(state.shared_failure("one", now + 31), None);
+        assert_eq!(state.shared_failure("one", now - 100), None, "the clock was set back");
+    }
+
+    #[test]
+    fn members_of_newer_versions_and_junk_do_no_harm() {
+        let folder = Folder::new();
+        let path = folder.path().join("state");
+        let file = StateFile::new(path.clone());
+        std::fs::write(&path, "junk").unwrap();
+        assert_eq!(file.read(), State::default());
+        std::fs::write(&path, r#"{"later":{"x":1}}"#).unwrap();
+        file.update(|state| state.login_failed_at = Some(7));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("later") && text.contains("login_failed_at"), "{text}");
+    }
+}

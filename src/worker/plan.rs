@@ -1,0 +1,143 @@
+//! What exactly is sent: the token request, and whom its token will be bound to.
+
+use super::job::{Job, Task};
+use crate::binding;
+use crate::config::{AuthMethod, Grant, Network, Server};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::discover;
+use crate::oauth::grant::{Client, GrantRequest, Granted, TokenRequest};
+use crate::oauth::http::{Http, Limits};
+use crate::secret::Secret;
+use crate::store::Slot;
+use crate::token::{Clear, NO_PREDECESSOR, TokenRecord};
+
+/// A token request and what becomes of its answer.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is sent.
+    pub request: TokenRequest,
+    base: Base,
+}
+
+/// What the answer is put on.
+#[derive(Debug)]
+enum Base {
+    /// A stored record is renewed.
+    Stored(Box<TokenRecord>),
+    /// A first record is made, bound to this.
+    New(Box<Clear>),
+}
+
+impl Plan {
+    /// The token that the request spends.
+    #[must_use]
+    pub fn spends(&self) -> Option<&Secret> {
+        match &self.request.grant {
+            GrantRequest::RefreshToken { token } => Some(token),
+            GrantRequest::AuthorizationCode { code, .. } => Some(code),
+            GrantRequest::ClientCredentials => None,
+        }
+    }
+
+    /// The record that the answer makes.
+    #[must_use]
+    pub fn record(&self, granted: &Granted, generation: String) -> TokenRecord {
+        match &self.base {
+            Base::Stored(stored) => TokenRecord::renewed(stored, granted, generation),
+            Base::New(clear) => TokenRecord::first((**clear).clone(), granted, generation),
+        }
+    }
+}
+
+/// Plans `job` for the record that was read under the lock.
+///
+/// # Errors
+/// What discovery fails with, `interaction_required` when there is nothing to renew with, and
+/// `config_invalid` for a missing client secret.
+pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Plan> {
+    match &job.task {
+        Task::Exchange { request, clear } => {
+            let predecessor = stored.map_or(NO_PREDECESSOR, |stored| &stored.clear.generation).to_owned();
+            let clear = Clear { predecessor, ..(**clear).clone() };
+            Ok(Plan { request: (**request).clone(), base: Base::New(Box::new(clear)) })
+        }
+        Task::Renew { .. } => match stored {
+            Some(stored) => renewal(job, slot, stored),
+            None => first_grant(job),
+        },
+    }
+}
+
+fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
+    let server = &job.server;
+    binding::check(server, &stored.clear)?;
+    let grant = match (&stored.refresh_token, stored.clear.grant) {
+        (_, Grant::ClientCredentials) => GrantRequest::ClientCredentials,
+        (Some(token), _) => GrantRequest::RefreshToken { token: token.clone() },
+        (None, _) => return Err(Failure::new(Code::InteractionRequired, "the stored login has no refresh token")),
+    };
+    let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
+    let sends_scope = stored.clear.grant.is_unattended() || server.scope_on_refresh;
+    let request = TokenRequest {
+        server: server.name.clone(),
+        token_endpoint: stored.clear.token_endpoint.clone(),
+        client: client_of(job, slot, &stored.clear)?,
+        grant,
+        scope: requested.filter(|_| sends_scope),
+        resource: stored.clear.resource.clone(),
+        audience: server.audience.clone(),
+        extra_params: server.extra_params.clone(),
+    };
+    Ok(Plan { request, base: Base::Stored(Box::new(stored.clone())) })
+}
+
+/// The client that the stored token was issued to: the registered one, or the configured one.
+fn client_of(job: &Job, slot: &Slot, clear: &Clear) -> Outcome<Client> {
+    let method = clear.token_endpoint_auth_method;
+    let registered = match &job.server.client_id {
+        Some(_) => None,
+        None => slot.client()?.filter(|record| record.clear.client_id == clear.client_id),
+    };
+    let dynamic = registered.is_some();
+    let client_secret = registered.and_then(|record| record.client_secret).or_else(|| job.client_secret.clone());
+    if method != AuthMethod::None && client_secret.is_none() {
+        return Err(missing_secret(&job.server));
+    }
+    Ok(Client { client_id: clear.client_id.clone(), client_secret, method, dynamic })
+}
+
+/// A grant without a person, the first time: where to send it is found out now.
+fn first_grant(job: &Job) -> Outcome<Plan> {
+    let server = &job.server;
+    let Some(client_id) = server.client_id.clone().filter(|_| server.grant.is_unattended()) else {
+        return Err(Failure::new(Code::InteractionRequired, "nobody is logged in to this server"));
+    };
+    let found = discover(&http(&job.network)?, server, None)?;
+    let method = server.auth_method.unwrap_or_else(|| found.preferred_method(job.client_secret.is_some()));
+    if method != AuthMethod::None && job.client_secret.is_none() {
+        return Err(missing_secret(server));
+    }
+    let client =
+        Client { client_id, client_secret: job.client_secret.clone(), method, dynamic: false };
+    let request = TokenRequest {
+        server: server.name.clone(),
+        token_endpoint: found.token_endpoint.clone(),
+        client: client.clone(),
+        grant: GrantRequest::ClientCredentials,
+        scope: found.scope.clone(),
+        resource: found.resource.clone(),
+        audience: server.audience.clone(),
+        extra_params: server.extra_params.clone(),
+    };
+    let clear = binding::template(server, &found, &client);
+    Ok(Plan { request, base: Base::New(Box::new(clear)) })
+}
+
+fn http(network: &Network) -> Outcome<Http> {
+    Http::new(network, Limits::PLAIN)
+}
+
+fn missing_secret(server: &Server) -> Failure {
+    let text = "the client needs a secret; set clientSecretFile, clientSecretEnv or clientSecretCommand in the configuration, or OAUTH2_CLIENT_SECRET";
+    Failure::new(Code::ConfigInvalid, text).of_server(&server.name)
+}

@@ -1,0 +1,227 @@
+//! The order of a redemption, under the token lock: read -> recover -> reserve -> one request -> save ->
+//! answer. Redeem what was re-read under the lock, never what was read before it.
+
+use super::child::fault;
+use super::job::{Job, Message, Task};
+use super::plan::{self, Plan};
+use super::request;
+use crate::broker::Source;
+use crate::config::Grant;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::grant::{Answer, Granted};
+use crate::store::lock::Held;
+use crate::store::reserve::{Recovery, Reservation};
+use crate::store::{Slot, record};
+use crate::token::{NO_PREDECESSOR, TokenRecord};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long saving is tried after a token was obtained.
+const SAVING_LIMIT: Duration = Duration::from_secs(90);
+/// The pause between two tries to save.
+const SAVING_PAUSE: Duration = Duration::from_millis(250);
+
+/// Does `job` and tells its caller what came of it.
+pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
+    let mut redemption = Redemption { job, slot, held, interrupted: false };
+    match redemption.prepare() {
+        Ok(Some(ready)) => redemption.redeem(ready, tell),
+        Ok(None) => {
+            drop(redemption);
+            tell(&Message::Again);
+        }
+        Err(failure) => {
+            redemption.share(&failure);
+            drop(redemption);
+            tell(&Message::Failed(failure));
+        }
+    }
+}
+
+struct Redemption<'a> {
+    job: &'a Job,
+    slot: &'a Slot<'a>,
+    held: Held,
+    /// An earlier process died between its request and its save.
+    interrupted: bool,
+}
+
+/// Everything is at hand, and the room for the next record is on disk.
+struct Ready<'a> {
+    plan: Plan,
+    stored: Option<TokenRecord>,
+    reservation: Reservation<'a>,
+}
+
+impl<'a> Redemption<'a> {
+    /// `None` when the store has moved on.
+    fn prepare(&mut self) -> Outcome<Option<Ready<'a>>> {
+        let stored = self.stored_for_task()?;
+        if !self.is_still_wanted(stored.as_ref()) {
+            return Ok(None);
+        }
+        match self.recover(stored.as_ref())? {
+            Recovery::Adopted | Recovery::Busy => return Ok(None),
+            Recovery::Interrupted => self.interrupted = true,
+            Recovery::Clean => {}
+        }
+        let plan = plan::make(self.job, self.slot, stored.as_ref())?;
+        let predecessor = stored.as_ref().map_or(NO_PREDECESSOR, |stored| &stored.clear.generation);
+        let reservation = self.slot.reserve(&self.held, predecessor, plan.spends())?;
+        if !self.held.is_current() {
+            log::warn!("the lock file was replaced; nothing is sent");
+            reservation.release();
+            return Ok(None);
+        }
+        Ok(Some(Ready { plan, stored, reservation }))
+    }
+
+    /// A login replaces whatever is there, also what cannot be read back: that is moved aside first.
+    fn stored_for_task(&self) -> Outcome<Option<TokenRecord>> {
+        match (self.slot.peek(), &self.job.task) {
+            (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => {
+                let aside = self.slot.set_aside(&self.held)?;
+                log::warn!("the damaged record was moved to {}", aside.display());
+                Ok(None)
+            }
+            (stored, _) => stored,
+        }
+    }
+
+    fn is_still_wanted(&self, stored: Option<&TokenRecord>) -> bool {
+        match &self.job.task {
+            Task::Exchange { .. } => true,
+            Task::Renew { generation } => {
+                *generation == *stored.map_or(NO_PREDECESSOR, |stored| &stored.clear.generation)
+            }
+        }
+    }
+
+    fn recover(&self, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
+        // Without a key nothing was ever sealed, so nothing can have been left.
+        if stored.is_none() && self.slot.store().key().is_err() {
+            return Ok(Recovery::Clean);
+        }
+        self.slot.recover(&self.held, &self.slot.store().key()?, stored)
+    }
+
+    fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {
+        let Ready { plan, stored, mut reservation } = ready;
+        let sent = request::send(&self.job.network, &plan.request, &self.job.task);
+        self.interrupted |= sent.lost_before;
+        match sent.answer {
+            Answer::Granted(granted) => self.save(&plan, &granted, reservation, tell),
+            Answer::Dead(failure) => {
+                let failure = self.bury(stored.as_ref(), failure, &mut reservation);
+                reservation.release();
+                self.end(&failure, tell);
+            }
+            Answer::Ambiguous(failure) => {
+                reservation.leave_interrupted();
+                self.end(&failure, tell);
+            }
+            Answer::Transient(failure) => {
+                reservation.release();
+                self.end(&failure, tell);
+            }
+            Answer::Refused(failure) => {
+                reservation.release();
+                self.suspect_client(&plan, &failure);
+                self.end(&failure, tell);
+            }
+        }
+    }
+
+    fn save(
+        self,
+        plan: &Plan,
+        granted: &Granted,
+        mut reservation: Reservation,
+        tell: &dyn Fn(&Message),
+    ) {
+        let record = match record::new_generation() {
+            Ok(generation) => plan.record(granted, generation),
+            Err(error) => return self.end(&fault(&format!("no random bytes: {error}")), tell),
+        };
+        let done = |persisted| Message::Done {
+            clear: Box::new(record.clear.clone()),
+            access_token: record.access_token.clone(),
+            source: self.source(),
+            persisted,
+        };
+        if reservation.commit(&record).is_ok() {
+            self.slot.state().update(crate::store::state::State::succeed);
+            log::info!("generation {} is saved", record.clear.generation);
+            let message = done(true);
+            drop(reservation);
+            drop(self);
+            return tell(&message);
+        }
+        tell(&done(false));
+        save_late(&mut reservation, &record);
+    }
+
+    fn source(&self) -> Source {
+        match (&self.job.task, self.job.server.grant) {
+            (Task::Exchange { .. }, _) => Source::Login,
+            (Task::Renew { .. }, Grant::ClientCredentials) => Source::Granted,
+            (Task::Renew { .. }, Grant::AuthorizationCode) => Source::Refreshed,
+        }
+    }
+
+    /// A proved refusal of the refresh token removes it, and it alone: the access token is good until it
+    /// ends. Later calls then send nothing.
+    fn bury(&self, stored: Option<&TokenRecord>, failure: Failure, reservation: &mut Reservation) -> Failure {
+        let (Task::Renew { .. }, Some(stored)) = (&self.job.task, stored) else { return failure };
+        let why = if self.interrupted {
+            "a previous refresh was interrupted before its answer could be saved, and the server does not accept the old refresh token any more".to_owned()
+        } else {
+            failure.message
+        };
+        if let Err(unsaved) = reservation.commit(&stored.without_refresh_token()) {
+            log::warn!("{}", unsaved.message);
+        }
+        self.slot.state().update(|state| state.ended = Some(why.clone()));
+        Failure::new(Code::InteractionRequired, why).of_server(self.slot.name())
+    }
+
+    /// A refused dynamic client is replaced at the next login; a configured one is the person's to mend.
+    fn suspect_client(&self, plan: &Plan, failure: &Failure) {
+        if failure.code != Code::InvalidClient || !plan.request.client.dynamic {
+            return;
+        }
+        let marked = self.slot.client().and_then(|record| match record {
+            Some(mut record) if record.clear.client_id == plan.request.client.client_id => {
+                record.clear.suspect = true;
+                self.slot.save_client(&record)
+            }
+            _ => Ok(()),
+        });
+        if let Err(failure) = marked {
+            log::warn!("the registration could not be marked: {}", failure.message);
+        }
+    }
+
+    fn end(self, failure: &Failure, tell: &dyn Fn(&Message)) {
+        self.share(failure);
+        drop(self);
+        tell(&Message::Failed(failure.clone()));
+    }
+
+    /// Callers at the same moment get the same failure without another request.
+    fn share(&self, failure: &Failure) {
+        if let Task::Renew { generation } = &self.job.task {
+            self.slot.state().update(|state| state.share(generation, failure));
+        }
+    }
+}
+
+fn save_late(reservation: &mut Reservation, record: &TokenRecord) {
+    let limit = Instant::now() + SAVING_LIMIT;
+    while Instant::now() < limit {
+        thread::sleep(SAVING_PAUSE);
+        if reservation.commit(record).is_ok() {
+            return;
+        }
+    }
+}
