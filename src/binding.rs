@@ -134,10 +134,17 @@ mod tests {
     #[test]
     fn each_field_that_moved_is_named_with_both_values() {
         let text = mismatch(&Server { url: "https://evil.example/mcp".into(), ..server() });
-        assert!(text.contains("url https://mcp.example.com/mcp") && text.contains("https://evil.example/mcp"));
-        assert!(mismatch(&Server { issuer: Some("https://x.example".into()), ..server() }).contains("issuer"));
+        assert!(
+            text.contains("url https://mcp.example.com/mcp") && text.contains("https://evil.example/mcp")
+        );
+        assert!(
+            mismatch(&Server { issuer: Some("https://x.example".into()), ..server() }).contains("issuer")
+        );
         assert!(mismatch(&Server { client_id: Some("other".into()), ..server() }).contains("clientId"));
-        assert!(mismatch(&Server { token_url: Some("https://x.example/token".into()), ..server() }).contains("tokenUrl"));
+        assert!(
+            mismatch(&Server { token_url: Some("https://x.example/token".into()), ..server() })
+                .contains("tokenUrl")
+        );
         assert!(mismatch(&Server { resource: ResourceParameter::Omitted, ..server() }).contains("resource"));
         assert!(mismatch(&Server { grant: Grant::ClientCredentials, ..server() }).contains("grant"));
     }

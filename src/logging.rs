@@ -29,8 +29,12 @@ pub fn flow() -> &'static str {
 /// # Errors
 /// The sentence that lists them.
 pub fn level(text: &str) -> Result<LevelFilter, String> {
-    LevelFilter::from_str(text)
-        .map_err(|_| format!("`{}` is no log level; use off, error, warn, info, debug or trace", crate::text::one_line(text)))
+    LevelFilter::from_str(text).map_err(|_| {
+        format!(
+            "`{}` is no log level; use off, error, warn, info, debug or trace",
+            crate::text::one_line(text)
+        )
+    })
 }
 
 /// Sends log lines of `level` and above to stderr.
@@ -90,7 +94,8 @@ impl Log for Logger {
 }
 
 fn send(socket: &Mutex<UnixStream>, record: &Record) -> io::Result<()> {
-    let line = serde_json::json!({"Log": {"level": record.level().as_str(), "text": record.args().to_string()}});
+    let line =
+        serde_json::json!({"Log": {"level": record.level().as_str(), "text": record.args().to_string()}});
     let mut socket = socket.lock().map_err(|_| io::Error::other("poisoned"))?;
     socket.write_all(format!("{line}\n").as_bytes())
 }

@@ -1,3 +1,7 @@
 //! The door. See `lib.rs` for the house map.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mcp_credential::main(std::env::args_os())
+}

@@ -44,22 +44,36 @@ pub(super) struct Scanned {
 /// # Errors
 /// `config_invalid` that names the file, the place and the key.
 pub(super) fn scan(text: &str, path: &Path, want: Want<'_>) -> Outcome<Scanned> {
+    check_start(text, path)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let scanned = Top { want }.deserialize(&mut json).and_then(|found| json.end().map(|()| found));
+    scanned.map_err(|error| describe(&error, path))
+}
+
+/// The whole of `text` as it stands, whatever its keys are.
+///
+/// # Errors
+/// `config_invalid` where it is not JSON.
+pub(super) fn parse(text: &str, path: &Path) -> Outcome<Node> {
+    check_start(text, path)?;
+    serde_json::from_str(text).map_err(|error| describe(&error, path))
+}
+
+fn check_start(text: &str, path: &Path) -> Outcome<()> {
     if text.starts_with('\u{feff}') {
         return Err(in_file(
             path,
             "begins with a byte order mark at line 1 column 1; save it as UTF-8 without one",
         ));
     }
-    let mut json = serde_json::Deserializer::from_str(text);
-    let scanned = Top { want }.deserialize(&mut json).and_then(|found| json.end().map(|()| found));
-    scanned.map_err(|error| describe(&error, path))
+    Ok(())
 }
 
 fn in_file(path: &Path, problem: &str) -> Failure {
     invalid(format!("the configuration file {} {problem}", one_line(&path.to_string_lossy())))
 }
 
-/// serde_json quotes the value that it did not expect, and that may be a secret.
+/// `serde_json` quotes the value that it did not expect, and that may be a secret.
 fn describe(error: &serde_json::Error, path: &Path) -> Failure {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();

@@ -110,6 +110,9 @@ pub(super) fn find(section: Section, name: &str) -> Option<&'static Key> {
 
 /// A hint for an unknown key: its right place, or near names.
 pub(super) fn hint(section: Section, unknown: &str, blocks: &[&str]) -> String {
+    if section == Section::Server && unknown == "discovery" {
+        return " (it belongs inside `oauth2`)".to_owned();
+    }
     if let Some(key) = KEYS.iter().find(|key| key.name == unknown && key.section != Section::Discovery) {
         return match key.section {
             Section::Server => " (it belongs beside `url`, outside `oauth2`)".to_owned(),

@@ -16,7 +16,7 @@ use url::Url;
 /// How long a command without interaction may take unless the file says otherwise, in seconds.
 const TIMEOUT_SECONDS: u64 = 8;
 
-const KEYS: [&str; 5] = ["proxy", "noProxy", "caBundle", "timeoutSeconds", "keySource"];
+pub(super) const KEYS: [&str; 5] = ["proxy", "noProxy", "caBundle", "timeoutSeconds", "keySource"];
 
 /// The length of the key that seals the records, in bytes.
 const KEY_LENGTH: usize = 32;

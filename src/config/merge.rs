@@ -16,6 +16,9 @@ use std::ops::RangeInclusive;
 /// The endpoints that decide where credentials go.
 const AIMS: [&str; 4] = ["url", "tokenUrl", "authorizationUrl", "issuer"];
 
+/// Names and values, in order, and what they were stated as, where they were.
+pub(super) type Pairs = (Vec<(String, String)>, Option<Stated>);
+
 /// What file and environment state together.
 pub(super) struct Merged {
     stated: Vec<Stated>,
@@ -66,9 +69,16 @@ impl Merged {
         invalid(format!("{} {problem}", self.at.of(stated.key, stated.origin)))
     }
 
-    /// A complaint about a key that is not stated anywhere.
+    /// A complaint about a key of the file, stated or not.
+    pub fn about(&self, name: &str, problem: &str) -> Failure {
+        let key = KEYS.iter().find(|key| key.name == name);
+        let place = key.map(|key| self.at.of(key, Origin::File) + " ").unwrap_or_default();
+        invalid(format!("{place}{problem}"))
+    }
+
+    /// A complaint about a key that is stated nowhere.
     pub fn missing(&self, name: &str, problem: &str) -> Failure {
-        let Some(key) = KEYS.iter().find(|key| key.name == name) else { return invalid(problem.to_owned()) };
+        let Some(key) = KEYS.iter().find(|key| key.name == name) else { return self.about(name, problem) };
         let variable =
             key.variable.map(|name| format!(" (or `{name}` in the environment)")).unwrap_or_default();
         invalid(format!("{}{variable} {problem}", self.at.of(key, Origin::File)))
@@ -132,7 +142,7 @@ impl Merged {
     }
 
     /// An object of texts, in order. In the environment it is JSON text.
-    pub fn pairs(&mut self, name: &str) -> Outcome<(Vec<(String, String)>, Option<Stated>)> {
+    pub fn pairs(&mut self, name: &str) -> Outcome<Pairs> {
         let Some(mut stated) = self.take(name) else { return Ok((Vec::new(), None)) };
         let node = match std::mem::replace(&mut stated.node, Node::Null) {
             Node::Text(json) if stated.origin == Origin::Environment => serde_json::from_str(&json).ok(),

@@ -6,6 +6,8 @@
 //! `edit` hands text back.
 
 mod access;
+mod client;
+pub mod edit;
 mod entry;
 pub mod environment;
 mod file;
@@ -13,12 +15,14 @@ mod header;
 mod keys;
 mod list;
 mod load;
+mod login;
 mod machine;
 mod merge;
 pub mod name;
 mod node;
 mod place;
 mod read;
+mod secret_source;
 pub mod server;
 #[cfg(test)]
 mod tests;

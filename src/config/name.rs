@@ -35,7 +35,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
         Some("only letters, digits, `.`, `_`, `-` and one `@` are allowed")
     } else if name.matches('@').count() > 1 || name.ends_with('@') {
         Some("there may be one `@`, with something on both sides")
-    } else if lower.ends_with(".json") || lower.ends_with(".lock") {
+    } else if [".json", ".lock"].iter().any(|end| lower.ends_with(end)) {
         Some("it must not end in `.json` or `.lock`")
     } else if is_device(&lower) {
         Some("it is a device name on Windows")
@@ -60,7 +60,10 @@ pub fn near<S: AsRef<str>>(name: &str, candidates: impl IntoIterator<Item = S>) 
         .into_iter()
         .map(|candidate| candidate.as_ref().to_owned())
         .map(|candidate| (strsim::osa_distance(&wanted, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + wanted.len().min(candidate.len()) / 4)
+        .filter(|(distance, candidate)| {
+            let shorter = wanted.len().min(candidate.len());
+            *distance < shorter && *distance <= 1 + shorter / 5
+        })
         .collect();
     found.sort();
     found.dedup();

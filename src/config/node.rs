@@ -1,4 +1,4 @@
-//! A JSON value that keeps what serde_json's own tree forgets: repeated keys.
+//! A JSON value that keeps what the tree of `serde_json` forgets: repeated keys.
 //!
 //! Only the entry that was asked for, and a file that is edited, are held this way.
 

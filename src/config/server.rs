@@ -7,6 +7,11 @@ use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// How early a token is renewed unless the configuration says otherwise, in seconds.
+pub const REFRESH_SKEW_SECONDS: u64 = 30;
+/// The name that is sent at dynamic registration unless the configuration says otherwise.
+pub const CLIENT_NAME: &str = "mcp-credential";
+
 /// How tokens are obtained (`oauth2.grant`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -196,6 +201,22 @@ pub struct Server {
     pub headers: Vec<(String, String)>,
     /// Turn the table of known exceptions off.
     pub strict: bool,
+}
+
+impl Server {
+    /// The server of a stored login that no configuration speaks of any more, with the default settings.
+    #[must_use]
+    pub fn unconfigured(name: String, url: String, grant: Grant) -> Self {
+        Self {
+            name,
+            url,
+            grant,
+            discovery: true,
+            client_name: CLIENT_NAME.to_owned(),
+            refresh_skew_seconds: REFRESH_SKEW_SECONDS,
+            ..Self::default()
+        }
+    }
 }
 
 /// How the network is reached; the same for every leg of every flow.

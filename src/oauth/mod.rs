@@ -2,9 +2,14 @@
 //!
 //! It knows nothing of files and locks; what it needs comes in, what it learned goes out.
 
+pub mod callback;
 pub mod client_auth;
+pub mod discovery;
 pub mod grant;
 pub mod http;
+pub mod login;
+pub mod open;
+pub mod registration;
 pub mod url;
 
 #[cfg(test)]

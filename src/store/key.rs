@@ -1,6 +1,7 @@
 //! The key that seals the records: born once, never replaced in silence.
 
 use super::file::{self, unwritable};
+pub use crate::config::KeySource;
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
 use base64::Engine;
@@ -13,15 +14,6 @@ use zeroize::Zeroizing;
 
 /// Length of a key in bytes (AES-256).
 const KEY_BYTES: usize = 32;
-
-/// Where the key comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeySource {
-    /// `key.bin` in the state directory.
-    File,
-    /// Base64 of the 32 bytes, given by `MCP_CREDENTIAL_KEY`.
-    Value(Secret),
-}
 
 /// A key and its name.
 #[derive(Clone)]

@@ -4,6 +4,7 @@
 //! what it is given. Limits: one machine, a local file system, cooperating processes of this program.
 
 pub mod client;
+pub mod config_file;
 pub mod file;
 pub mod intent;
 pub mod key;

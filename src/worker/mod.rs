@@ -8,7 +8,9 @@
 
 mod child;
 mod job;
+mod plan;
 mod redeem;
+mod request;
 
 pub use child::run;
 pub use job::{Job, Task};

@@ -74,7 +74,9 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
     let grant = match (&stored.refresh_token, stored.clear.grant) {
         (_, Grant::ClientCredentials) => GrantRequest::ClientCredentials,
         (Some(token), _) => GrantRequest::RefreshToken { token: token.clone() },
-        (None, _) => return Err(Failure::new(Code::InteractionRequired, "the stored login has no refresh token")),
+        (None, _) => {
+            return Err(Failure::new(Code::InteractionRequired, "the stored login has no refresh token"));
+        }
     };
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let sends_scope = stored.clear.grant.is_unattended() || server.scope_on_refresh;
@@ -99,7 +101,8 @@ fn client_of(job: &Job, slot: &Slot, clear: &Clear) -> Outcome<Client> {
         None => slot.client()?.filter(|record| record.clear.client_id == clear.client_id),
     };
     let dynamic = registered.is_some();
-    let client_secret = registered.and_then(|record| record.client_secret).or_else(|| job.client_secret.clone());
+    let client_secret =
+        registered.and_then(|record| record.client_secret).or_else(|| job.client_secret.clone());
     if method != AuthMethod::None && client_secret.is_none() {
         return Err(missing_secret(&job.server));
     }
@@ -117,8 +120,7 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
     if method != AuthMethod::None && job.client_secret.is_none() {
         return Err(missing_secret(server));
     }
-    let client =
-        Client { client_id, client_secret: job.client_secret.clone(), method, dynamic: false };
+    let client = Client { client_id, client_secret: job.client_secret.clone(), method, dynamic: false };
     let request = TokenRequest {
         server: server.name.clone(),
         token_endpoint: found.token_endpoint.clone(),

@@ -132,13 +132,7 @@ impl<'a> Redemption<'a> {
         }
     }
 
-    fn save(
-        self,
-        plan: &Plan,
-        granted: &Granted,
-        mut reservation: Reservation,
-        tell: &dyn Fn(&Message),
-    ) {
+    fn save(self, plan: &Plan, granted: &Granted, mut reservation: Reservation, tell: &dyn Fn(&Message)) {
         let record = match record::new_generation() {
             Ok(generation) => plan.record(granted, generation),
             Err(error) => return self.end(&fault(&format!("no random bytes: {error}")), tell),

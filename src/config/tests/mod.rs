@@ -1,10 +1,20 @@
 //! Tests of the room as a whole: a file and an environment in, a server or a message out.
 
+mod editing;
+mod environment;
+mod layers;
+mod listing;
 mod loading;
+mod names;
+mod places;
+mod proxy_format;
+mod schema;
+mod secrets;
+mod values;
 
-use super::{Environment, Loaded, load};
-use crate::failure::{Failure, Outcome};
-use std::path::{Path, PathBuf};
+use super::{Environment, Loaded, Server, load};
+use crate::failure::{Code, Failure, Outcome};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A home directory of its own, removed afterwards.
@@ -24,7 +34,7 @@ impl Home {
     /// A home whose configuration file holds `json`.
     fn with(json: &str) -> Self {
         let home = Self::new();
-        std::fs::write(home.file(), json).unwrap();
+        home.write(".mcp-credential/config.json", json);
         home
     }
 
@@ -33,8 +43,16 @@ impl Home {
         Self::with(&format!(r#"{{"servers":{{"x":{entry}}}}}"#))
     }
 
-    fn path(&self) -> &Path {
-        &self.dir
+    /// A home whose server `x` has this `oauth2` block.
+    fn with_oauth2(block: &str) -> Self {
+        Self::with_entry(&format!(r#"{{"url":"https://mcp.example.com/mcp","oauth2":{block}}}"#))
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        set_mode(&path, 0o600);
+        path.to_str().unwrap().to_owned()
     }
 
     fn file(&self) -> PathBuf {
@@ -46,12 +64,16 @@ impl Home {
         Environment::from_pairs(home.iter().chain(more).copied())
     }
 
-    fn load(&self, name: &str) -> Outcome<Loaded> {
-        load(name, &self.env(&[]))
+    fn load(&self, more: &[(&str, &str)]) -> Outcome<Loaded> {
+        load("x", &self.env(more))
+    }
+
+    fn server(&self, more: &[(&str, &str)]) -> Server {
+        self.load(more).unwrap().server.unwrap()
     }
 
     fn refusal(&self, more: &[(&str, &str)]) -> Failure {
-        load("x", &self.env(more)).unwrap_err()
+        self.load(more).unwrap_err()
     }
 }
 
@@ -59,4 +81,31 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+#[cfg(unix)]
+fn set_mode(path: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &std::path::Path, _: u32) {}
+
+/// Checks the code of a failure, and that its message holds each of `words`.
+#[track_caller]
+fn assert_says(failure: &Failure, code: Code, words: &[&str]) {
+    assert_eq!(failure.code, code, "{failure}");
+    for word in words {
+        assert!(failure.message.contains(word), "`{word}` is missing in: {failure}");
+    }
+}
+
+/// Checks that the `oauth2` block is `config_invalid` and that the message names `key` and holds `word`.
+#[track_caller]
+fn assert_refused(block: &str, key: &str, word: &str) {
+    let home = Home::with_oauth2(block);
+    let failure = home.refusal(&[]);
+    assert_says(&failure, Code::ConfigInvalid, &[&format!("servers.x.oauth2.{key}"), word]);
+    assert_eq!(failure.server.as_deref(), Some("x"));
 }

@@ -1,0 +1,269 @@
+//! What the user typed: clap structs, nothing else.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use log::LevelFilter;
+
+const EXAMPLES: &str = "\
+First use:
+  mcp-credential add demo https://mcp.example.com/mcp   name the server
+  mcp-credential login demo                             log in once, with a browser
+  mcp-credential get demo --format token                a valid access token, from now on
+
+In a script:
+  curl -H \"Authorization: Bearer $(mcp-credential get demo --format token)\" https://mcp.example.com/mcp
+
+The exit status says what to do: 0 fine, 2 usage or configuration, 3 no such server, 4 a login is needed,
+5 something must not be trusted, 6 refused, 75 try again later. See protocol.md.";
+
+/// One OAuth login for every MCP client on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-credential", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Print a valid access token: from the cache, by a refresh, or by a login where one may start
+    Get(GetArgs),
+    /// Print a token that is not the one that was rejected
+    Refresh(RefreshArgs),
+    /// Forget a stored token (and, on request, the client registration)
+    Erase(EraseArgs),
+    /// Log in with a browser, now
+    Login(LoginArgs),
+    /// Name a server: NAME stands for URL from now on
+    Add(AddArgs),
+    /// Take a server out of the configuration; its stored login stays until `erase`
+    Remove(RemoveArgs),
+    /// List the servers
+    List(ListArgs),
+    /// Show what is stored for a server, without any secret
+    Status(StatusArgs),
+    /// Print what this version can do, for programs
+    Capabilities(CapabilitiesArgs),
+}
+
+/// Options of every verb.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Log lines on stderr: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", value_parser = crate::logging::level)]
+    pub log: Option<LevelFilter>,
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// One JSON object, with expiry, scopes and headers
+    #[default]
+    Json,
+    /// `{"Authorization":"Bearer …"}`, for header helpers
+    Headers,
+    /// The access token alone
+    Token,
+    /// `Authorization: Bearer …`, for `curl -H @-`
+    Header,
+}
+
+/// When a login may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InteractiveArg {
+    /// Only where stderr is a terminal and CI is not set
+    Auto,
+    /// The caller owns the wait
+    Always,
+    /// No browser, whoever asks
+    Never,
+}
+
+/// What `get` and `refresh` share.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// The configured server
+    pub name: String,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The URL that the caller is about to talk to; it must be the one that NAME is bound to
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// How long a call without a person may take, in seconds [default: 8, or timeoutSeconds]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub timeout: Option<u64>,
+    /// Whether a browser login may start
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub interactive: Option<InteractiveArg>,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `get NAME`
+#[derive(Debug, Parser)]
+#[command(name = "mcp-credential get")]
+pub struct GetArgs {
+    /// What it shares with `refresh`
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// Ask for a token that lives at least this long, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
+    pub min_ttl: u64,
+}
+
+/// `refresh NAME`
+#[derive(Debug, Parser)]
+#[command(name = "mcp-credential refresh")]
+pub struct RefreshArgs {
+    /// What it shares with `get`
+    #[command(flatten)]
+    pub token: TokenArgs,
+    /// The generation of the token that the server rejected: a newer one is answered without a request
+    #[arg(long, value_name = "GENERATION")]
+    pub rejected_generation: Option<String>,
+}
+
+/// What `erase` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum EraseScope {
+    /// The stored token
+    #[default]
+    Tokens,
+    /// The client registration
+    Client,
+    /// Both, and a damaged record too (it is moved aside)
+    All,
+}
+
+/// `erase NAME`
+#[derive(Debug, Parser)]
+#[command(name = "mcp-credential erase")]
+pub struct EraseArgs {
+    /// The server
+    pub name: String,
+    /// Leave a newer token alone: erase only if this generation is still the stored one
+    #[arg(long, value_name = "GENERATION")]
+    pub if_generation: Option<String>,
+    /// What to take away
+    #[arg(long, value_enum, default_value_t)]
+    pub scope: EraseScope,
+    /// How long to wait for a refresh under way, in seconds [default: as long as one can last]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub timeout: Option<u64>,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `login NAME`
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The server
+    pub name: String,
+    /// Add the server first: NAME stands for URL from now on
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// `never` prints the address of the login page without opening it
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub interactive: Option<InteractiveArg>,
+    /// How long the login may take, in seconds [default: 300, or callbackTimeoutSeconds]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: Option<u64>,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `add NAME URL`
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The name that callers will use: letters, digits, `.`, `_`, `-`, and one `@` for a second account
+    pub name: String,
+    /// The URL of the MCP server
+    pub url: String,
+    /// The identifier of a client that was registered by hand
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// A file that holds the client secret
+    #[arg(long, value_name = "PATH")]
+    pub client_secret_file: Option<String>,
+    /// An environment variable that holds the client secret
+    #[arg(long, value_name = "VARIABLE")]
+    pub client_secret_env: Option<String>,
+    /// The scopes to ask for, separated by blanks
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// How tokens are obtained: `authorization_code` or `client_credentials`
+    #[arg(long)]
+    pub grant: Option<String>,
+    /// The token endpoint, where it cannot be discovered
+    #[arg(long, value_name = "URL")]
+    pub token_url: Option<String>,
+    /// The authorization endpoint, where it cannot be discovered
+    #[arg(long, value_name = "URL")]
+    pub authorization_url: Option<String>,
+    /// The issuer to insist on
+    #[arg(long, value_name = "URL")]
+    pub issuer: Option<String>,
+    /// A fixed port for the redirect URI, where the server knows one exactly
+    #[arg(long, value_name = "PORT")]
+    pub callback_port: Option<u16>,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `remove NAME`
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The server
+    pub name: String,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How lists are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// `list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ListFormat,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `status [NAME]`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The server; all of them if none is named
+    pub name: Option<String>,
+    /// How the status is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ListFormat,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `capabilities`
+#[derive(Debug, Args)]
+pub struct CapabilitiesArgs {
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}

@@ -1,0 +1,52 @@
+//! `add NAME URL`: NAME stands for URL from now on.
+
+use crate::cli::AddArgs;
+use crate::config::Environment;
+use crate::config::edit::{self, Draft, NewServer};
+use crate::failure::Outcome;
+use crate::reply;
+use crate::store::config_file;
+
+/// Runs the verb.
+///
+/// # Errors
+/// `usage` for a bad name, `config_invalid` for a bad URL or a bad file, `url_mismatch` for a name that
+/// stands for another URL already, `cache_unwritable`.
+pub fn run(args: &AddArgs, environment: &Environment) -> Outcome<()> {
+    write(&args.name, &new_server(args), environment)?;
+    let next = if args.grant.as_deref() == Some("client_credentials") { "get" } else { "login" };
+    reply::note(&format!("{} stands for {}; next: mcp-credential {next} {}", args.name, args.url, args.name));
+    Ok(())
+}
+
+fn new_server(args: &AddArgs) -> NewServer {
+    let options = [
+        ("clientId", &args.client_id),
+        ("clientSecretFile", &args.client_secret_file),
+        ("clientSecretEnv", &args.client_secret_env),
+        ("scope", &args.scope),
+        ("grant", &args.grant),
+        ("tokenUrl", &args.token_url),
+        ("authorizationUrl", &args.authorization_url),
+        ("issuer", &args.issuer),
+    ];
+    let mut new = NewServer::new(&args.url);
+    for (key, value) in options {
+        if let Some(value) = value {
+            new = new.with(key, value.as_str());
+        }
+    }
+    match args.callback_port {
+        Some(port) => new.with("callbackPort", port),
+        None => new,
+    }
+}
+
+/// Puts `new` into the configuration under `name`.
+///
+/// # Errors
+/// As [`run`].
+pub fn write(name: &str, new: &NewServer, environment: &Environment) -> Outcome<()> {
+    let file = Draft::open(environment)?.file;
+    config_file::change(&file, || edit::add(&Draft::open(environment)?, name, new, environment))
+}

@@ -1,0 +1,31 @@
+//! `capabilities`: what this version can do, for programs.
+
+use crate::cli::{Cli, Format};
+use crate::failure::Outcome;
+use crate::reply;
+use clap::{CommandFactory, ValueEnum};
+use serde_json::json;
+
+/// What a caller may rely on besides verbs and formats.
+const FEATURES: [&str; 6] = [
+    "client_credentials",
+    "conditional_erase",
+    "dynamic_registration",
+    "min_ttl",
+    "rejected_generation",
+    "stated_url",
+];
+
+/// Runs the verb.
+///
+/// # Errors
+/// `other` when stdout is closed.
+pub fn run() -> Outcome<()> {
+    let command = Cli::command();
+    let verbs: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let formats: Vec<String> = Format::value_variants()
+        .iter()
+        .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+        .collect();
+    reply::document(&json!({"versions": [1], "verbs": verbs, "formats": formats, "features": FEATURES}))
+}

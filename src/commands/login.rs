@@ -1,0 +1,53 @@
+//! `login NAME`: a person logs in, now.
+
+use super::add;
+use super::login_flow::{self, Opening};
+use super::session::{Session, interactive};
+use crate::broker::{Answer, Source};
+use crate::cli::LoginArgs;
+use crate::clock::rfc3339;
+use crate::config::edit::NewServer;
+use crate::config::{Environment, Interactive};
+use crate::failure::{Code, Failure, Outcome};
+use crate::reply;
+use crate::vault::StoreVault;
+
+/// Runs the verb. A typed `login` is consent: under `never` the address is printed and nothing is opened.
+///
+/// # Errors
+/// Every code of protocol.md.
+pub fn run(args: &LoginArgs, environment: &Environment) -> Outcome<()> {
+    if let Some(url) = &args.url {
+        add::write(&args.name, &NewServer::new(url), environment)?;
+    }
+    let session = Session::open(&args.name, environment)?;
+    let answer = log_in(&session, args).map_err(|failure| session.remember(failure))?;
+    reply::note(&done(&session, &answer));
+    Ok(())
+}
+
+fn log_in(session: &Session, args: &LoginArgs) -> Outcome<Answer> {
+    if session.server.grant.is_unattended() {
+        let text = "this server is configured with a grant that needs no login; use `mcp-credential get`";
+        return Err(Failure::new(Code::Usage, text));
+    }
+    let opening = match interactive(&session.server, args.interactive) {
+        Interactive::Never => Opening::Nothing,
+        Interactive::Auto | Interactive::Always => Opening::Browser,
+    };
+    let slot = session.slot();
+    let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment);
+    login_flow::run(session, &vault, None, opening, args.timeout)
+}
+
+fn done(session: &Session, answer: &Answer) -> String {
+    let who = match answer.source {
+        Source::AlreadyRotated => "another login has just been completed; its token is used",
+        _ => "logged in",
+    };
+    let until =
+        answer.clear.expires_at.map_or_else(String::new, |at| format!(", token valid until {}", rfc3339(at)));
+    let renewal =
+        if answer.clear.can_refresh { " and renewed by itself" } else { ", no refresh token was given" };
+    format!("{}: {who}{until}{renewal}", session.server.name)
+}

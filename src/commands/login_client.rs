@@ -1,0 +1,100 @@
+//! Which client logs in: the configured one, the registered one, or one that is registered now.
+
+use super::session::Session;
+use crate::clock;
+use crate::config::{AuthMethod, Callback};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::callback::Listener;
+use crate::oauth::discovery::Discovered;
+use crate::oauth::grant::Client;
+use crate::oauth::http::Http;
+use crate::oauth::registration::register;
+use crate::store::client::{ClientClear, ClientRecord};
+use url::Url;
+
+/// A client, and the listener whose redirect URI it may use.
+pub struct Registered {
+    /// The client.
+    pub client: Client,
+    /// Where the browser comes back to.
+    pub listener: Listener,
+}
+
+/// The client for a login at `found`, registered if need be (RFC 7591). A registration belongs to its
+/// issuer: another one never sees it.
+///
+/// # Errors
+/// Those of the registration, of the listener and of the store.
+pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
+    let server = &session.server;
+    if let Some(client_id) = &server.client_id {
+        let client_secret = server.client_secret.read(session.environment)?;
+        let method = server.auth_method.unwrap_or_else(|| found.preferred_method(client_secret.is_some()));
+        if method != AuthMethod::None && client_secret.is_none() {
+            let text = "the configured client authenticates with a secret, but there is none; set clientSecretFile, clientSecretEnv or clientSecretCommand";
+            return Err(Failure::new(Code::ConfigInvalid, text).of_server(&server.name));
+        }
+        let client = Client { client_id: client_id.clone(), client_secret, method, dynamic: false };
+        return Ok(Registered { client, listener: Listener::bind(&server.callback)? });
+    }
+    match known(session, found)? {
+        Some(registered) => Ok(registered),
+        None => register_now(session, http, found),
+    }
+}
+
+/// The stored registration, if it belongs here and its redirect URI can be listened on.
+fn known(session: &Session, found: &Discovered) -> Outcome<Option<Registered>> {
+    let Some(record) = session.slot().client()? else { return Ok(None) };
+    let expired = record.clear.client_secret_expires_at.is_some_and(|end| end <= clock::now());
+    if record.clear.issuer != issuer_of(found) || record.clear.suspect || expired {
+        return Ok(None);
+    }
+    let callback = &session.server.callback;
+    let port = record.clear.redirect_uris.iter().find_map(|uri| Url::parse(uri).ok()?.port());
+    let same_port = Callback {
+        port: if callback.port == 0 { port.unwrap_or(0) } else { callback.port },
+        ..callback.clone()
+    };
+    // A port that is taken, or a setting that has changed, needs another redirect URI and so a new client.
+    let listener = Listener::bind(&same_port).ok();
+    let listener = listener.filter(|listener| record.clear.redirect_uris.contains(&listener.redirect_uri()));
+    Ok(listener.map(|listener| Registered { client: client_of(&record), listener }))
+}
+
+fn register_now(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
+    let server = &session.server;
+    let listener = Listener::bind(&server.callback)?;
+    let registered = register(http, server, found, &[listener.redirect_uri()])?;
+    log::info!("registered as client {}", crate::text::one_line(&registered.client_id));
+    let record = ClientRecord {
+        clear: ClientClear {
+            server: server.name.clone(),
+            issuer: issuer_of(found),
+            client_id: registered.client_id,
+            token_endpoint_auth_method: registered.method,
+            redirect_uris: vec![listener.redirect_uri()],
+            registered_at: clock::now(),
+            client_secret_expires_at: registered.client_secret_expires_at,
+            suspect: false,
+            other: serde_json::Map::new(),
+        },
+        client_secret: registered.client_secret,
+    };
+    session.slot().save_client(&record)?;
+    Ok(Registered { client: client_of(&record), listener })
+}
+
+/// Without a published issuer the token endpoint names the authorization server.
+fn issuer_of(found: &Discovered) -> String {
+    found.issuer.clone().unwrap_or_else(|| found.token_endpoint.clone())
+}
+
+fn client_of(record: &ClientRecord) -> Client {
+    Client {
+        client_id: record.clear.client_id.clone(),
+        client_secret: record.client_secret.clone(),
+        method: record.clear.token_endpoint_auth_method,
+        dynamic: true,
+    }
+}

@@ -1,0 +1,212 @@
+//! The story of a login: one at a time for a name, the store proved before the browser opens, the code
+//! exchanged by a worker under the token lock.
+//!
+//! The login lock is held while the person decides, the token lock never is.
+
+use super::session::{Session, say};
+use crate::binding;
+use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
+use crate::browser;
+use crate::clock;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::{Discovered, discover};
+use crate::oauth::grant::{GrantRequest, TokenRequest};
+use crate::oauth::http::{Http, Limits};
+use crate::oauth::login::{self, Authorization, AuthorizationEndpoint, LoginCode, Person};
+use crate::store::lock::Held;
+use crate::token::{NO_PREDECESSOR, TokenRecord};
+use crate::vault::{StoreVault, pause};
+use crate::worker::Task;
+use std::time::{Duration, Instant};
+
+use super::login_client::{self, Registered};
+
+/// How long the exchange of the code may take, in seconds: as long as a worker waits.
+const EXCHANGE: Duration = Duration::from_secs(120);
+
+/// Whether the browser is opened or only told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// The address is printed and the browser opened.
+    Browser,
+    /// The address is printed.
+    Nothing,
+}
+
+/// Logs in, or takes the token of a login that was under way. `wish` is that of a `get` which another
+/// login may satisfy meanwhile; a typed `login` has none.
+///
+/// # Errors
+/// Every code of protocol.md.
+pub fn run(
+    session: &Session,
+    vault: &StoreVault,
+    wish: Option<&Wish>,
+    opening: Opening,
+    timeout: Option<u64>,
+) -> Outcome<Answer> {
+    let seconds = timeout.unwrap_or(session.server.callback.timeout_seconds);
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    // Before the first lock: without a place for the token nobody should be asked to log in.
+    session.slot().prove_writable()?;
+    let before = generation_of(vault.peek().ok().flatten().as_ref());
+    let (_lock, waited) = login_lock(session, deadline)?;
+    if let Some(answer) = other_login(vault, wish, waited, &before)? {
+        return Ok(answer);
+    }
+    let outcome = lead(session, vault, opening, deadline);
+    if outcome.is_err() {
+        session.slot().state().update(|state| state.login_failed_at = Some(clock::now()));
+    }
+    outcome
+}
+
+/// Takes the login lock, after whoever holds it. The second value says whether there was a wait.
+fn login_lock(session: &Session, deadline: Instant) -> Outcome<(Held, bool)> {
+    let mut lock = session.slot().login_lock();
+    let mut waited = false;
+    loop {
+        if let Some(held) = lock.try_take()? {
+            return Ok((held, waited));
+        }
+        if Instant::now() >= deadline {
+            let text = "another login of this server is under way and was not completed in time; complete it in the browser, or try again";
+            return Err(Failure::new(Code::LockTimeout, text));
+        }
+        if !std::mem::replace(&mut waited, true) {
+            say(&format!("{}: another login is under way; waiting for its token", session.server.name));
+        }
+        pause(deadline);
+    }
+}
+
+/// The token of a login that was completed while this one waited for its turn.
+fn other_login(
+    vault: &StoreVault,
+    wish: Option<&Wish>,
+    waited: bool,
+    before: &str,
+) -> Outcome<Option<Answer>> {
+    let record = match vault.peek() {
+        Ok(record) => record,
+        // A login replaces what cannot be read back.
+        Err(failure) if failure.code == Code::CacheDamaged => None,
+        Err(failure) => return Err(failure),
+    };
+    let Some(record) = record else { return Ok(None) };
+    let moved_on = waited && record.clear.generation != before;
+    let satisfies = |wish: &Wish| judge(Some(&record.clear), wish, clock::now()) == Need::Nothing;
+    let taken = match wish {
+        Some(wish) => satisfies(wish),
+        None => moved_on && satisfies(&Wish::default()),
+    };
+    Ok(taken.then(|| Answer {
+        clear: record.clear.clone(),
+        access_token: record.access_token.clone(),
+        source: Source::AlreadyRotated,
+        min_ttl_met: wish.and_then(|wish| wish.min_ttl_met(&record.clear, clock::now())),
+        persisted: true,
+    }))
+}
+
+fn generation_of(record: Option<&TokenRecord>) -> String {
+    record.map_or(NO_PREDECESSOR, |record| &record.clear.generation).to_owned()
+}
+
+/// The login itself, under the login lock.
+fn lead(session: &Session, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
+    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?;
+    let found = discover(&http, &session.server, None)?;
+    let registered = login_client::find_or_register(session, &http, &found)?;
+    let code = ask_person(session, &found, &registered, opening, deadline)?;
+    exchange(session, vault, &found, &registered, code)
+}
+
+fn ask_person(
+    session: &Session,
+    found: &Discovered,
+    registered: &Registered,
+    opening: Opening,
+    deadline: Instant,
+) -> Outcome<LoginCode> {
+    let endpoint = AuthorizationEndpoint {
+        url: found.authorization_endpoint.clone().ok_or_else(|| no_authorization_endpoint(session))?,
+        issuer: found.issuer.clone(),
+        iss_parameter_supported: found.iss_parameter_supported,
+        resource: found.resource.clone(),
+        scope: found.scope.clone(),
+    };
+    let client_id = &registered.client.client_id;
+    let redirect_uri = registered.listener.redirect_uri();
+    let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
+    let secret_variable = session.server.client_secret.variable();
+    let open = |url: &str| browser::open(url, secret_variable.as_slice());
+    let mut person = Person {
+        terminal: &mut std::io::stderr(),
+        open_browser: (opening == Opening::Browser).then_some(&open),
+        is_remote: session.environment.is_ssh() || !session.environment.has_display(),
+        deadline: Some(deadline),
+        cancelled: &|| false,
+    };
+    login::authorize(&session.server, &registered.listener, &authorization, &mut person)
+}
+
+fn no_authorization_endpoint(session: &Session) -> Failure {
+    let text = "the authorization server names no authorization endpoint; set `authorizationUrl` in the configuration";
+    Failure::new(Code::ConfigInvalid, text).of_server(&session.server.name)
+}
+
+/// The code is spent by a worker, under the token lock, with the room for its record reserved.
+fn exchange(
+    session: &Session,
+    vault: &StoreVault,
+    found: &Discovered,
+    registered: &Registered,
+    code: LoginCode,
+) -> Outcome<Answer> {
+    let server = &session.server;
+    let clear = binding::template(server, found, &registered.client);
+    let request = TokenRequest {
+        server: server.name.clone(),
+        token_endpoint: found.token_endpoint.clone(),
+        client: registered.client.clone(),
+        grant: GrantRequest::AuthorizationCode {
+            code: code.code,
+            verifier: code.verifier,
+            redirect_uri: code.redirect_uri,
+        },
+        scope: None,
+        resource: found.resource.clone(),
+        audience: server.audience.clone(),
+        extra_params: server.extra_params.clone(),
+    };
+    let deadline = Instant::now() + EXCHANGE;
+    loop {
+        let lock = token_lock(vault, deadline)?;
+        let task = Task::Exchange { request: Box::new(request.clone()), clear: Box::new(clear.clone()) };
+        match vault.work(lock, task, deadline) {
+            Redeemed::Done(answer) => return Ok(*answer),
+            Redeemed::Again => pause(deadline),
+            Redeemed::Failed(failure) => return Err(failure),
+            Redeemed::TimedOut | Redeemed::Vanished => return Err(no_answer()),
+        }
+    }
+}
+
+fn token_lock(vault: &StoreVault, deadline: Instant) -> Outcome<Held> {
+    loop {
+        if let Some(held) = vault.try_lock()? {
+            return Ok(held);
+        }
+        if Instant::now() >= deadline {
+            let text = "a refresh of the old token is under way and does not end; log in again later";
+            return Err(Failure::new(Code::LockTimeout, text));
+        }
+        pause(deadline);
+    }
+}
+
+fn no_answer() -> Failure {
+    let text = "the authorization server did not answer the exchange of the login; log in again";
+    Failure::new(Code::Unavailable, text)
+}

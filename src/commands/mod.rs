@@ -1,0 +1,17 @@
+//! One verb a file; each reads as a recipe.
+
+pub mod add;
+pub mod capabilities;
+pub mod erase;
+pub mod get;
+mod interact;
+pub mod list;
+pub mod login;
+mod login_client;
+mod login_flow;
+pub mod refresh;
+pub mod remove;
+mod session;
+pub mod status;
+
+pub use session::Session;

@@ -1,0 +1,143 @@
+//! What every verb about one server begins with: its configuration, its place in the store, and the proof
+//! that both speak of the same thing.
+
+use crate::binding;
+use crate::broker::Wish;
+use crate::cli::{InteractiveArg, TokenArgs};
+use crate::config::{self, Environment, Interactive, Loaded, Server};
+use crate::failure::{Code, Failure, Outcome};
+use crate::reply;
+use crate::store::{Slot, Store};
+use crate::token::TokenRecord;
+use std::time::{Duration, Instant};
+
+/// One server, opened for a verb.
+pub struct Session<'e> {
+    /// The process's environment.
+    pub environment: &'e Environment,
+    /// What the configuration says.
+    pub loaded: Loaded,
+    /// The store.
+    pub store: Store,
+    /// The server: the configured one, or what its record tells of it.
+    pub server: Server,
+}
+
+impl<'e> Session<'e> {
+    /// Opens `name`.
+    ///
+    /// # Errors
+    /// Those of the configuration; `not_found` with near names; `url_mismatch` where the stored record is
+    /// bound to something else than the configuration says.
+    pub fn open(name: &str, environment: &'e Environment) -> Outcome<Self> {
+        let loaded = config::load(name, environment)?;
+        for warning in &loaded.machine.warnings {
+            log::warn!("{warning}");
+        }
+        let store = store_of(&loaded);
+        let server = match &loaded.server {
+            Some(server) => server.clone(),
+            None => server_of_record(name, &store, environment)?,
+        };
+        Ok(Self { environment, loaded, store, server })
+    }
+
+    /// The server's place in the store.
+    #[must_use]
+    pub fn slot(&self) -> Slot<'_> {
+        Slot::new(&self.store, &self.server.name)
+    }
+
+    /// Refuses callers that state another URL than the name is bound to, or none where one is required.
+    ///
+    /// # Errors
+    /// `url_mismatch`.
+    pub fn check_caller(&self, stated: Option<&str>) -> Outcome<()> {
+        let by_variable = self.environment.caller_url()?;
+        for url in [stated, by_variable.as_deref()].into_iter().flatten() {
+            binding::check_stated(&self.server.name, &self.server.url, url)?;
+        }
+        if self.server.require_url && stated.is_none() && by_variable.is_none() {
+            let text =
+                "this server is given only to callers that state the URL they talk to; add `--url URL`";
+            return Err(Failure::new(Code::UrlMismatch, text).of_server(&self.server.name));
+        }
+        Ok(())
+    }
+
+    /// Refuses a stored token that was issued for something else than the configuration says.
+    ///
+    /// # Errors
+    /// `url_mismatch`.
+    pub fn check_binding(&self, record: Option<&TokenRecord>) -> Outcome<()> {
+        record.map_or(Ok(()), |record| binding::check(&self.server, &record.clear))
+    }
+
+    /// What a call asks for, before its own wishes.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        Wish {
+            skew: self.server.refresh_skew_seconds,
+            unattended: self.server.grant.is_unattended(),
+            ..Wish::default()
+        }
+    }
+
+    /// When a call without a person has to end.
+    #[must_use]
+    pub fn deadline(&self, args: &TokenArgs) -> Instant {
+        Instant::now() + Duration::from_secs(args.timeout.unwrap_or(self.loaded.machine.timeout_seconds))
+    }
+
+    /// Keeps a failure for `status`, since stderr may be lost, and names the server in it.
+    #[must_use]
+    pub fn remember(&self, failure: Failure) -> Failure {
+        let failure = failure.of_server(&self.server.name);
+        // Only where something is kept already: a failure must not be the first thing that is written.
+        if self.store.cache().is_dir() && self.store.check().is_ok() {
+            self.slot().state().update(|state| state.remember(&failure));
+        }
+        failure
+    }
+}
+
+/// The store that the configuration names.
+#[must_use]
+pub fn store_of(loaded: &Loaded) -> Store {
+    Store::new(loaded.machine.state_dir.clone(), Some(loaded.cache_dir.clone()), loaded.key.clone())
+}
+
+/// When a login may start: `never` wins over all, and what was typed over the rest.
+#[must_use]
+pub fn interactive(server: &Server, typed: Option<InteractiveArg>) -> Interactive {
+    let typed = typed.map(|typed| match typed {
+        InteractiveArg::Auto => Interactive::Auto,
+        InteractiveArg::Always => Interactive::Always,
+        InteractiveArg::Never => Interactive::Never,
+    });
+    typed.map_or(server.interactive, |typed| server.interactive.overridden_by(typed))
+}
+
+/// A server that is in no configuration any more, as its record tells of it.
+fn server_of_record(name: &str, store: &Store, environment: &Environment) -> Outcome<Server> {
+    let clear = Slot::new(store, name).peek_clear()?;
+    clear
+        .map(|clear| Server::unconfigured(clear.server, clear.url, clear.grant))
+        .ok_or_else(|| unknown(name, store, environment))
+}
+
+fn unknown(name: &str, store: &Store, environment: &Environment) -> Failure {
+    let mut known = config::names(environment).unwrap_or_default();
+    known.extend(store.names().unwrap_or_default());
+    let near = config::name::near(name, &known);
+    let hint = match near.as_slice() {
+        [] => format!("add it with `mcp-credential add {name} URL`, or see `mcp-credential list`"),
+        near => format!("did you mean {}?", near.join(" or ")),
+    };
+    Failure::new(Code::NotFound, format!("no server of this name is configured; {hint}")).of_server(name)
+}
+
+/// Says something to a person who is waiting.
+pub fn say(text: &str) {
+    reply::note(text);
+}

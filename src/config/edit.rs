@@ -1,0 +1,207 @@
+//! `add` and `remove` as changes of the configuration's text.
+//!
+//! Owns what such a change keeps: every other key, known or not, and the order. It reads the file and hands
+//! the new text back; writing it is the store's business. Comments cannot survive, because JSON has none, and
+//! the layout becomes the common one: two blanks of indentation and a final newline.
+
+use super::entry::{self, Locus};
+use super::file;
+use super::keys::{self, Section};
+use super::load::differs_in_case;
+use super::merge::Merged;
+use super::node::{Members, Node, repeated};
+use super::place::Place;
+use super::validate::validate;
+use super::{Environment, invalid, name, read};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::url::{same_server, server_url};
+use crate::secret::Secret;
+use crate::text::one_line;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// The configuration file as it is, ready to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Where it is, and where the new text belongs.
+    pub file: PathBuf,
+    /// Its text, where there is a file. It may hold a client secret.
+    pub text: Option<Secret>,
+}
+
+impl Draft {
+    /// Reads the file that this environment points to. It need not exist.
+    ///
+    /// # Errors
+    /// `config_invalid` where it cannot be read.
+    pub fn open(env: &Environment) -> Outcome<Self> {
+        let file = Place::find(env)?.file;
+        let what = || format!("the configuration file {}", one_line(&file.to_string_lossy()));
+        let text =
+            read::text_file(&file, file::SIZE_LIMIT, &what)?.map(|found| Secret::new(found.text.as_str()));
+        Ok(Self { file, text })
+    }
+}
+
+/// What `add` was told about a server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewServer {
+    url: String,
+    options: Vec<(String, Value)>,
+}
+
+impl NewServer {
+    /// The server at `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), options: Vec::new() }
+    }
+
+    /// Sets a key of the configuration, for example `clientId`, wherever that key stands in an entry.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.options.push((key.to_owned(), value.into()));
+        self
+    }
+}
+
+/// The text with the server `name` in it. Where the name is there already and has the same URL, the options
+/// that are given replace those of the entry and the rest of it stays; where nothing changes, the text comes
+/// back byte for byte.
+///
+/// # Errors
+/// `usage` where `name` is no name; `url_mismatch` where it stands for another URL; `config_invalid` where the
+/// text cannot be changed, or the entry would not be valid.
+pub fn add(draft: &Draft, name: &str, new: &NewServer, env: &Environment) -> Outcome<Secret> {
+    name::check(name)?;
+    add_checked(draft, name, new, env).map_err(|failure| failure.of_server(name))
+}
+
+fn add_checked(draft: &Draft, name: &str, new: &NewServer, env: &Environment) -> Outcome<Secret> {
+    let url =
+        server_url(&new.url).map_err(|problem| invalid(format!("the URL is no server URL: {problem}")))?;
+    let before = parse(draft)?;
+    let mut root = before.clone();
+    let servers = servers(&mut root, &draft.file)?;
+    if let Some((twin, _)) = servers.iter().find(|(key, _)| key != name && key.eq_ignore_ascii_case(name)) {
+        return Err(differs_in_case(name, twin, &draft.file));
+    }
+    let entry = member(servers, name);
+    let members = object(entry, &draft.file, &format!("servers.{name}"))?;
+    set_url(members, &url, name)?;
+    for (key, value) in &new.options {
+        set_option(members, key, value, &draft.file, name)?;
+    }
+    drop_other_secrets(members, new);
+    let at = Locus::new(&draft.file, Some(name));
+    validate(name, Merged::new(entry::own(entry.clone(), &at)?, Vec::new(), at)?, env)?;
+    match &draft.text {
+        Some(text) if before == root => Ok(text.clone()),
+        _ => render(&root),
+    }
+}
+
+/// The text without the server `name`.
+///
+/// # Errors
+/// `not_found` where it is not there, with the names that may have been meant; `config_invalid` where the text
+/// cannot be changed.
+pub fn remove(draft: &Draft, name: &str) -> Outcome<Secret> {
+    let mut root = parse(draft)?;
+    let servers = servers(&mut root, &draft.file)?;
+    let before = servers.len();
+    servers.retain(|(key, _)| key != name);
+    if servers.len() == before {
+        let near = name::did_you_mean(&name::near(name, servers.iter().map(|(key, _)| key)));
+        let (name, file) = (one_line(name), shown(&draft.file));
+        return Err(Failure::new(Code::NotFound, format!("there is no server `{name}` in {file}{near}")));
+    }
+    render(&root)
+}
+
+fn parse(draft: &Draft) -> Outcome<Node> {
+    draft
+        .text
+        .as_ref()
+        .map_or_else(|| Ok(Node::Object(Members::new())), |text| file::parse(text.expose(), &draft.file))
+}
+
+fn render(root: &Node) -> Outcome<Secret> {
+    let text = serde_json::to_string_pretty(root);
+    text.map(|text| Secret::new(text + "\n")).map_err(|error| Failure::new(Code::Internal, error.to_string()))
+}
+
+fn servers<'a>(root: &'a mut Node, file: &Path) -> Outcome<&'a mut Members> {
+    let top = object(root, file, "the top")?;
+    if top.iter().any(|(key, _)| key == "upstream") {
+        return Err(invalid(format!(
+            "{} is in the format of mcp-oauth2-proxy, which has one server and no names; edit it by hand, \
+             or let `MCP_CREDENTIAL_CONFIG` name another file",
+            shown(file)
+        )));
+    }
+    object(member(top, "servers"), file, "servers")
+}
+
+/// The members of an object in which no key stands twice: which one to change would be a guess.
+fn object<'a>(node: &'a mut Node, file: &Path, path: &str) -> Outcome<&'a mut Members> {
+    let Node::Object(members) = node else {
+        return Err(invalid(format!("`{path}` in {} must be an object", shown(file))));
+    };
+    match repeated(members) {
+        Some(key) => {
+            let key = one_line(key);
+            Err(invalid(format!("`{key}` is there twice in `{path}` in {}; remove one", shown(file))))
+        }
+        None => Ok(members),
+    }
+}
+
+/// The member called `key`, added as an empty object where it is missing.
+fn member<'a>(members: &'a mut Members, key: &str) -> &'a mut Node {
+    let index = members.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
+        members.push((key.to_owned(), Node::Object(Members::new())));
+        members.len() - 1
+    });
+    &mut members[index].1
+}
+
+fn set_url(members: &mut Members, url: &str, name: &str) -> Outcome<()> {
+    match members.iter().find(|(key, _)| key == "url") {
+        None => members.insert(0, ("url".to_owned(), Node::from(url))),
+        Some((_, Node::Text(old))) if same_server(old, url) => {}
+        Some(_) => {
+            return Err(Failure::new(
+                Code::UrlMismatch,
+                format!("this name stands for another URL; run `mcp-credential remove {name}` first"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn set_option(members: &mut Members, key: &str, value: &Value, file: &Path, name: &str) -> Outcome<()> {
+    let value: Node = serde_json::from_value(value.clone()).unwrap_or(Node::Null);
+    let target = if keys::find(Section::Server, key).is_some() {
+        members
+    } else {
+        object(member(members, "oauth2"), file, &format!("servers.{name}.oauth2"))?
+    };
+    *member(target, key) = value;
+    Ok(())
+}
+
+/// A new way to get the client secret takes the place of the old one.
+fn drop_other_secrets(members: &mut Members, new: &NewServer) {
+    let is_secret = |key: &str| key.starts_with("clientSecret");
+    let given = |key: &str| new.options.iter().any(|(option, _)| option == key);
+    if !new.options.iter().any(|(key, _)| is_secret(key)) {
+        return;
+    }
+    if let Some((_, Node::Object(oauth2))) = members.iter_mut().find(|(key, _)| key == "oauth2") {
+        oauth2.retain(|(key, _)| !is_secret(key) || given(key));
+    }
+}
+
+fn shown(file: &Path) -> String {
+    one_line(&file.to_string_lossy())
+}

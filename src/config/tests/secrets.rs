@@ -1,0 +1,117 @@
+//! Where a client secret is read from.
+
+use super::*;
+use crate::config::SecretSource;
+use crate::secret::Secret;
+
+fn read(source: &SecretSource) -> Outcome<Option<String>> {
+    let env = Environment::from_pairs([
+        ("MINE", "hunter2"),
+        ("EMPTY", ""),
+        ("LINES", "a\nb"),
+        ("PATH", "/usr/bin:/bin"),
+    ]);
+    Ok(source.read(&env)?.map(|secret| secret.expose().to_owned()))
+}
+
+fn command(words: &[&str]) -> SecretSource {
+    SecretSource::Command(words.iter().map(|word| (*word).to_owned()).collect())
+}
+
+#[test]
+fn no_source_is_no_secret_and_a_value_is_itself() {
+    assert_eq!(read(&SecretSource::None), Ok(None));
+    assert_eq!(read(&SecretSource::Value(Secret::new("s"))), Ok(Some("s".to_owned())));
+}
+
+#[test]
+fn a_file_holds_it_in_one_line() {
+    let home = Home::new();
+    let source = |text: &str| SecretSource::File(home.write("s", text).into());
+    for text in ["hunter 2", "hunter 2\n", "hunter 2\r\n"] {
+        assert_eq!(read(&source(text)), Ok(Some("hunter 2".to_owned())));
+    }
+    for (text, word) in
+        [("", "is empty"), ("\n", "is empty"), ("hunter2\nmore\n", "one line"), ("a\0hunter2", "control")]
+    {
+        let failure = read(&source(text)).unwrap_err();
+        assert_says(&failure, Code::ConfigInvalid, &["`clientSecretFile`", home.dir.to_str().unwrap(), word]);
+        assert!(!failure.message.contains("hunter2"), "{failure}");
+    }
+    let failure = read(&source(&"s".repeat(64 * 1024 + 1))).unwrap_err();
+    assert_says(&failure, Code::ConfigInvalid, &["larger than"]);
+    assert_eq!(read(&source(&"s".repeat(64 * 1024))), Ok(Some("s".repeat(64 * 1024))));
+    let failure = read(&SecretSource::File("/nowhere/s".into())).unwrap_err();
+    assert_says(&failure, Code::ConfigInvalid, &["`clientSecretFile`", "/nowhere/s", "does not exist"]);
+}
+
+#[test]
+fn a_variable_holds_it() {
+    let source = |name: &str| SecretSource::Variable(name.to_owned());
+    assert_eq!(read(&source("MINE")), Ok(Some("hunter2".to_owned())));
+    assert_eq!(source("MINE").variable(), Some("MINE"));
+    for (name, word) in [("EMPTY", "not set"), ("NONE", "not set"), ("LINES", "one line")] {
+        assert_says(
+            &read(&source(name)).unwrap_err(),
+            Code::ConfigInvalid,
+            &["`clientSecretEnv`", name, word],
+        );
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use crate::config::secret_source::from_command;
+    use std::time::Duration;
+
+    #[test]
+    fn a_command_prints_it_without_a_shell() {
+        assert_eq!(read(&command(&["echo", "$HOME; echo x"])), Ok(Some("$HOME; echo x".to_owned())));
+        assert_eq!(read(&command(&["/bin/sh", "-c", "printf %s \"$MINE\""])), Ok(Some("hunter2".to_owned())));
+    }
+
+    #[test]
+    fn a_command_does_not_see_our_secrets_nor_the_callers_directory() {
+        let words = ["/bin/sh", "-c", "echo \"$OAUTH2_CLIENT_SECRET$MCP_CREDENTIAL_KEY-$(pwd)-$A\""];
+        let env =
+            Environment::from_pairs([("OAUTH2_CLIENT_SECRET", "s"), ("MCP_CREDENTIAL_KEY", "k"), ("A", "a")]);
+        assert_eq!(command(&words).read(&env).unwrap().unwrap().expose(), "-/-a");
+    }
+
+    #[test]
+    fn a_command_that_fails_is_told_by_its_name_alone() {
+        let failure =
+            read(&command(&["/bin/sh", "-c", "echo hunter2; echo hunter2 >&2; exit 3"])).unwrap_err();
+        assert_says(
+            &failure,
+            Code::Unavailable,
+            &["`/bin/sh`", "`clientSecretCommand`", "status: 3", "by hand"],
+        );
+        assert!(!failure.message.contains("hunter2"), "{failure}");
+        let failure = read(&command(&["/nowhere/s"])).unwrap_err();
+        assert_says(&failure, Code::ConfigInvalid, &["`/nowhere/s`", "cannot be started"]);
+        assert_says(&read(&command(&["true"])).unwrap_err(), Code::ConfigInvalid, &["output", "is empty"]);
+        assert_says(&read(&command(&["printf", "a\\nb"])).unwrap_err(), Code::ConfigInvalid, &["one line"]);
+        assert_says(&read(&command(&["printf", "\\377"])).unwrap_err(), Code::ConfigInvalid, &["text"]);
+    }
+
+    #[test]
+    fn a_command_that_prints_without_end_is_cut_off() {
+        assert_says(
+            &read(&command(&["cat", "/dev/zero"])).unwrap_err(),
+            Code::ConfigInvalid,
+            &["more than 65536 bytes"],
+        );
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended() {
+        let limit = Duration::from_millis(50);
+        for script in ["sleep 1000", "exec >&-; sleep 1000", "echo x; exec sleep 1000"] {
+            let words = ["/bin/sh", "-c", script].map(str::to_owned);
+            let failure = from_command(&words, &Environment::from_process(), limit).unwrap_err();
+            assert_says(&failure, Code::Unavailable, &["longer than"]);
+        }
+    }
+}

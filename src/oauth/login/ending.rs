@@ -1,0 +1,157 @@
+//! From the end of a wait to a code, or to the failure that says what to do next.
+//!
+//! Owns the table of the error codes of the authorization endpoint (RFC 6749, section 4.1.2.1; RFC 8707,
+//! section 2; `OpenID` Connect Core, section 3.1.2.6). Foreign text passes through [`one_line`].
+
+use crate::config::Server;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::callback::{Ended, IssuerBreach};
+use crate::secret::Secret;
+use crate::text::one_line;
+
+/// # Errors
+/// As [`super::authorize`] says.
+pub(super) fn code_of(ended: Ended, server: &Server, issuer: Option<&str>) -> Outcome<Secret> {
+    let login = format!("run `mcp-credential login {}`", one_line(&server.name));
+    match ended {
+        Ended::Code(code) => Ok(code),
+        Ended::Denied { error, description } => Err(denied(&error, description.as_deref(), &login)),
+        Ended::Untrusted(breach) => Err(untrusted(&breach, issuer.unwrap_or("(not known)"), &login)),
+        Ended::TimedOut => {
+            let what = format!(
+                "nobody finished the login in time; {login} and open the address that it prints \
+                 (`callbackTimeoutSeconds` gives more time)"
+            );
+            Err(Failure::new(Code::Deadline, what))
+        }
+        Ended::Cancelled => {
+            let what = format!("the login was given up before it was finished; {login} to start anew");
+            Err(Failure::new(Code::InteractionRequired, what))
+        }
+    }
+}
+
+fn denied(error: &str, description: Option<&str>, login: &str) -> Failure {
+    let (code, meaning, next) = meaning(error);
+    let next = next.unwrap_or(login);
+    let said = match description.map(one_line).filter(|text| !text.is_empty()) {
+        Some(description) => format!("`{}`: {description}", one_line(error)),
+        None => format!("`{}`", one_line(error)),
+    };
+    Failure::new(code, format!("{meaning} ({said}); {next}"))
+}
+
+/// What an error code means here, and the next step where it is not another login.
+fn meaning(error: &str) -> (Code, &'static str, Option<&'static str>) {
+    match error {
+        "access_denied" => (Code::Denied, "the login was refused, there or by the person", None),
+        "temporarily_unavailable" | "server_error" => {
+            (Code::Unavailable, "the authorization server could not finish the login", None)
+        }
+        "unauthorized_client" | "invalid_client" | "unsupported_response_type" => (
+            Code::InvalidClient,
+            "the authorization server does not let this client log people in",
+            Some("check `clientId` and what its registration allows"),
+        ),
+        "invalid_scope" => (
+            Code::Denied,
+            "the authorization server does not grant the scope that was asked for",
+            Some("set `scope` to what it grants"),
+        ),
+        "invalid_target" => (
+            Code::Denied,
+            "the authorization server does not know the resource that was asked for",
+            Some("set `resource` (\"\" leaves it out)"),
+        ),
+        "login_required" | "interaction_required" | "consent_required" | "account_selection_required" => (
+            Code::InteractionRequired,
+            "the authorization server may not ask the person anything",
+            Some("take `prompt` out of `authorizationParams`"),
+        ),
+        _ => (
+            Code::Denied,
+            "the authorization server refused the login",
+            Some("check `clientId`, `redirectUri`, `scope` and `authorizationParams`"),
+        ),
+    }
+}
+
+/// RFC 9207, section 2.4: neither the code nor an error of such an answer may be used, so none is shown.
+fn untrusted(breach: &IssuerBreach, issuer: &str, login: &str) -> Failure {
+    let found = match breach {
+        IssuerBreach::Missing => "does not say from whom it is, which that server announced to do".to_owned(),
+        IssuerBreach::Repeated => "names several issuers".to_owned(),
+        IssuerBreach::Other(iss) => format!("is from `{}`", one_line(iss)),
+    };
+    let what = format!(
+        "the login was sent to `{}`, but the answer {found}; nothing of it was used. If you did not start \
+         another login meanwhile, tell the server's operator; then {login}",
+        one_line(issuer)
+    );
+    Failure::new(Code::UntrustedServer, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(ended: Ended) -> Failure {
+        let server = Server { name: "demo".to_owned(), ..Server::default() };
+        code_of(ended, &server, Some("https://as.example")).unwrap_err()
+    }
+
+    fn refused(error: &str, description: Option<&str>) -> Failure {
+        failure(Ended::Denied { error: error.to_owned(), description: description.map(str::to_owned) })
+    }
+
+    #[test]
+    fn every_error_of_the_authorization_endpoint_has_its_code() {
+        for (error, code) in [
+            ("access_denied", Code::Denied),
+            ("server_error", Code::Unavailable),
+            ("temporarily_unavailable", Code::Unavailable),
+            ("unauthorized_client", Code::InvalidClient),
+            ("unsupported_response_type", Code::InvalidClient),
+            ("invalid_scope", Code::Denied),
+            ("invalid_target", Code::Denied),
+            ("login_required", Code::InteractionRequired),
+            ("invalid_request", Code::Denied),
+            ("brand_new", Code::Denied),
+        ] {
+            let failure = refused(error, Some("why"));
+            assert_eq!(failure.code, code, "{error}");
+            assert!(failure.message.contains(&format!("(`{error}`: why);")), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_says_is_shown_as_one_short_plain_line() {
+        let failure = refused("a\x1b[31m\nb", Some(&"\u{202e}x\r\n".repeat(10_000)));
+        assert!(!failure.message.contains(['\x1b', '\n', '\r', '\u{202e}']), "{failure}");
+        assert!(failure.message.chars().count() < 600);
+        assert!(refused("x", Some(" \n")).message.contains("(`x`);"));
+    }
+
+    #[test]
+    fn case_30_the_failure_names_both_issuers_and_the_server_to_log_in_to() {
+        let other = failure(Ended::Untrusted(IssuerBreach::Other("https://evil.example\x1b".to_owned())));
+        assert_eq!(other.code, Code::UntrustedServer);
+        for text in ["`https://as.example`", "`https://evil.example\\u{1b}`", "mcp-credential login demo"] {
+            assert!(other.message.contains(text), "{other}");
+        }
+        let missing = failure(Ended::Untrusted(IssuerBreach::Missing));
+        assert_eq!(missing.code, Code::UntrustedServer);
+        assert_ne!(missing.message, failure(Ended::Untrusted(IssuerBreach::Repeated)).message);
+    }
+
+    #[test]
+    fn a_login_that_nobody_finished_says_how_to_go_on() {
+        for (ended, code) in
+            [(Ended::TimedOut, Code::Deadline), (Ended::Cancelled, Code::InteractionRequired)]
+        {
+            let failure = failure(ended);
+            assert_eq!(failure.code, code);
+            assert!(failure.message.contains("run `mcp-credential login demo`"), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What a person reads while a login waits. Texts only; where they go is the caller's.
+//!
+//! A text that cannot be written is lost, not an error: stderr may be closed while the browser works.
+
+use crate::text::one_line;
+use std::io::Write;
+use std::time::Instant;
+
+/// The URL, on a line of its own so that it can be copied whole.
+pub(super) fn announce(terminal: &mut dyn Write, server: &str, url: &str, deadline: Instant) {
+    let seconds = deadline.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
+    let server = one_line(server);
+    let text = format!(
+        "{server}: to log in, open this address in a browser; it is waited for at most {seconds:.0} s.\n{url}\n"
+    );
+    write(terminal, &text);
+}
+
+/// How a browser on another machine reaches the listener. Without a `tunnel` the redirect URI leads there
+/// by itself.
+pub(super) fn forward(terminal: &mut dyn Write, tunnel: Option<&str>) {
+    if let Some(tunnel) = tunnel {
+        let command = format!("ssh -L {tunnel} HOST");
+        write(
+            terminal,
+            &format!(
+                "If that browser runs on another machine, first run there: {command} (HOST is this machine)\n"
+            ),
+        );
+    }
+}
+
+/// Whether a browser was opened.
+pub(super) fn opened(terminal: &mut dyn Write, result: &Result<(), String>) {
+    let text = match result {
+        Ok(()) => "Your browser was asked to open it.\n".to_owned(),
+        Err(why) => format!("No browser was opened ({}): open the address yourself.\n", one_line(why)),
+    };
+    write(terminal, &text);
+}
+
+fn write(terminal: &mut dyn Write, text: &str) {
+    let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
+}

@@ -1,0 +1,95 @@
+//! The wire contract: what stands on stdout, and the one line on stderr. Mirrors protocol.md, and is the
+//! only writer of stdout.
+
+mod native;
+
+pub use native::{NativeAnswer, failure_json};
+
+use crate::broker::Answer;
+use crate::cli::Format;
+use crate::config::Server;
+use crate::failure::{Code, Failure, Outcome};
+use serde_json::{Map, Value};
+use std::io::{self, Write};
+
+/// The largest document of the `headers` format, in bytes: what its consumers read.
+const HEADERS_LIMIT: usize = 64 * 1024;
+
+/// Prints `answer` for `server` as one document.
+///
+/// # Errors
+/// `other` when stdout is closed: the token is saved all the same.
+pub fn answer(format: Format, answer: &Answer, server: &Server) -> Outcome<()> {
+    match format {
+        Format::Json => document(&NativeAnswer::new(answer, server)),
+        Format::Headers => headers(answer, server),
+        Format::Token => line(answer.access_token.expose()),
+        Format::Header => line(&format!("Authorization: {}", authorization(answer))),
+    }
+}
+
+/// The value of the `Authorization` header (RFC 6750, section 2.1).
+fn authorization(answer: &Answer) -> String {
+    format!("{} {}", answer.clear.token_type, answer.access_token.expose())
+}
+
+fn headers(answer: &Answer, server: &Server) -> Outcome<()> {
+    let mut headers = Map::new();
+    headers.insert("Authorization".to_owned(), Value::String(authorization(answer)));
+    for (name, value) in &server.headers {
+        headers.insert(name.clone(), Value::String(value.clone()));
+    }
+    let text = Value::Object(headers).to_string();
+    if text.len() >= HEADERS_LIMIT {
+        let why =
+            "the headers are larger than the 64 KiB that their consumers read; use fewer or shorter ones";
+        return Err(Failure::new(Code::ConfigInvalid, why).of_server(&server.name));
+    }
+    line(&text)
+}
+
+/// Prints `value` as one line of JSON.
+///
+/// # Errors
+/// `other` when stdout is closed.
+pub fn document(value: &impl serde::Serialize) -> Outcome<()> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::new(Code::Internal, format!("the answer cannot be written: {error}")))?;
+    line(&text)
+}
+
+/// Prints one line.
+///
+/// # Errors
+/// `other` when stdout is closed.
+pub fn line(text: &str) -> Outcome<()> {
+    let mut whole = zeroize::Zeroizing::new(Vec::with_capacity(text.len() + 1));
+    whole.extend_from_slice(text.as_bytes());
+    whole.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&whole).and_then(|()| stdout.flush()).map_err(|error| {
+        Failure::new(Code::Other, format!("the answer could not be written to standard output ({error})"))
+    })
+}
+
+/// Says a failure: one line on stderr and, where `json` is asked for, one object on stdout.
+pub fn failure(failure: &Failure, json: bool) {
+    if json {
+        // Whoever closed stdout has only the exit status and stderr left.
+        let _ = document(&failure_json(failure));
+    }
+    note(&format!("{} [{}]", spoken(failure), failure.code.as_str()));
+}
+
+/// One line for a person, on stderr. Nobody may be listening.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "mcp-credential: {text}");
+}
+
+/// The failure with the command that helps, where there is one.
+fn spoken(failure: &Failure) -> String {
+    match native::login_command(failure) {
+        Some(command) => format!("{failure}; run `{}`", command.join(" ")),
+        None => failure.to_string(),
+    }
+}
