@@ -1,0 +1,168 @@
+//! A home directory of its own for each test, and the helper run in it.
+//!
+//! Owns: the environment of the helper (nothing but PATH, HOME and a browser, unless the test adds to it),
+//! the wait for a login.
+//! Refuses to know: what the answers mean to a test.
+
+use crate::oidc_provider::HANG;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const VISITOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/visit.mjs");
+
+/// The server's NAME in every test.
+pub const NAME: &str = "peer";
+
+/// A home directory, removed with the value unless the test failed.
+pub struct Sandbox {
+    home: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl Sandbox {
+    /// An empty home.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("peers-{}-{number}", std::process::id());
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        fs::create_dir_all(&home).unwrap();
+        Self { home, environment: Vec::new() }
+    }
+
+    /// The same home, with these variables for every command.
+    pub fn with(mut self, environment: &[(&str, &str)]) -> Self {
+        self.environment.extend(environment.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+        self
+    }
+
+    /// A home in which NAME is bound to this URL and a person has logged in.
+    pub fn logged_in(url: &str) -> Self {
+        let sandbox = Self::new();
+        sandbox.run(&["add", NAME, url]).succeeded();
+        sandbox.login();
+        sandbox
+    }
+
+    /// Runs the helper to its end.
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        Answer::of(arguments, &self.start(arguments).wait_with_output().unwrap())
+    }
+
+    /// Runs the same command in `count` processes at once.
+    pub fn run_at_once(&self, count: usize, arguments: &[&str]) -> Vec<Answer> {
+        let running: Vec<Child> = (0..count).map(|_| self.start(arguments)).collect();
+        let ended = running.into_iter().map(|child| child.wait_with_output().unwrap());
+        ended.map(|output| Answer::of(arguments, &output)).collect()
+    }
+
+    /// `get NAME`, with time enough for a machine that is busy with other tests.
+    pub fn get(&self) -> Answer {
+        self.run(&["get", NAME, "--timeout", "60"])
+    }
+
+    /// `login NAME`, with the visitor as the browser.
+    pub fn login(&self) {
+        let mut child = self.start(&["login", NAME]);
+        let deadline = Instant::now() + HANG;
+        while child.try_wait().unwrap().is_none() {
+            let trouble = fs::read_to_string(self.visit_log()).unwrap_or_default();
+            if !trouble.is_empty() || Instant::now() > deadline {
+                let _ = child.kill();
+                let output = child.wait_with_output().unwrap();
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                panic!("the login did not end.\nvisitor: {trouble}\nhelper: {stderr}");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Answer::of(&["login", NAME], &child.wait_with_output().unwrap()).succeeded();
+    }
+
+    fn start(&self, arguments: &[&str]) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_mcp-credential"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", &self.home)
+            .env("BROWSER", VISITOR)
+            .env("VISIT_LOG", self.visit_log())
+            .envs(self.environment.iter().map(|(key, value)| (key, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn visit_log(&self) -> PathBuf {
+        self.home.join("visit.log")
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let _ = fs::remove_dir_all(&self.home);
+        }
+    }
+}
+
+/// How one run of the helper ended.
+pub struct Answer {
+    command: String,
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Answer {
+    fn of(arguments: &[&str], output: &Output) -> Self {
+        Self {
+            command: arguments.join(" "),
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The run again, once it is sure that it succeeded.
+    pub fn succeeded(self) -> Self {
+        self.ended_with(0)
+    }
+
+    /// The run again, once it is sure that it ended with this exit status.
+    pub fn ended_with(self, code: i32) -> Self {
+        let Self { command, stderr, .. } = &self;
+        // stdout stays out of the message: it may hold a token.
+        assert_eq!(self.code, Some(code), "`{command}` ended otherwise; stderr: {stderr}");
+        self
+    }
+
+    /// The JSON document on stdout.
+    pub fn json(&self) -> Value {
+        let Self { command, stderr, .. } = self;
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("`{command}` printed no JSON ({error}); stderr: {stderr}"))
+    }
+
+    /// One text member of that document.
+    pub fn text(&self, member: &str) -> String {
+        let Self { command, .. } = self;
+        self.json()[member].as_str().unwrap_or_else(|| panic!("`{command}` answered no {member}")).to_owned()
+    }
+
+    /// Whether stdout is exactly this.
+    pub fn prints(&self, text: &str) -> bool {
+        self.stdout == text
+    }
+
+    /// The `code` of the error document.
+    pub fn error_code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or("no error code").to_owned()
+    }
+}
