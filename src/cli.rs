@@ -150,6 +150,9 @@ pub struct EraseArgs {
     /// What to take away
     #[arg(long, value_enum, default_value_t)]
     pub scope: EraseScope,
+    /// Also ask the authorization server to revoke what was erased
+    #[arg(long)]
+    pub revoke: bool,
     /// How long to wait for a refresh under way, in seconds [default: as long as one can last]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub timeout: Option<u64>,

@@ -8,12 +8,13 @@ use crate::config::Server;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::callback::{Expected, IssuerRule, Listener};
 use crate::oauth::open::{encode_value, safe_to_open};
+use crate::oauth::url::origin;
 use crate::secret::Secret;
 use crate::text::one_line;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use std::fmt;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 /// Random bytes in a `state` and in a PKCE verifier (RFC 7636, section 4.1, recommends 32).
 const RANDOM_BYTES: usize = 32;
@@ -32,6 +33,11 @@ const RESERVED: [&str; 10] = [
     "request",
     "request_uri",
 ];
+
+/// Authorization servers that give `offline_access` without `prompt=consent`, and where that parameter locks
+/// out people whose administrator has consented for them (Microsoft identity platform, "Microsoft identity
+/// platform and OAuth 2.0 authorization code flow", parameter `prompt`).
+const NO_PROMPT: [&str; 1] = ["https://login.microsoftonline.com"];
 
 /// The authorization endpoint, and what discovery learned about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,6 +104,7 @@ impl Authorization {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", challenge.method().as_str()),
             ("resource", endpoint.resource.as_deref().unwrap_or_default()),
+            ("prompt", prompt(server, endpoint)),
         ];
         let url = request_url(server, &endpoint.url, &own)?;
         let issuer =
@@ -127,6 +134,17 @@ impl Authorization {
     }
 }
 
+/// A server must ignore `offline_access` unless the person is asked for consent (`OpenID` Connect Core 1.0,
+/// section 11): without it there is no refresh token. What `authorizationParams` says about it wins.
+fn prompt(server: &Server, endpoint: &AuthorizationEndpoint) -> &'static str {
+    let offline =
+        endpoint.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|name| name == "offline_access"));
+    let configured = server.authorization_params.iter().any(|(name, _)| name == "prompt");
+    let gives_it_anyway =
+        Url::parse(&endpoint.url).is_ok_and(|url| NO_PROMPT.contains(&origin(&url).as_str()));
+    if offline && !configured && !gives_it_anyway { "consent" } else { "" }
+}
+
 fn random_text() -> Outcome<Secret> {
     let mut bytes = zeroize::Zeroizing::new([0; RANDOM_BYTES]);
     getrandom::fill(&mut bytes[..]).map_err(|error| {
@@ -140,11 +158,13 @@ fn request_url(server: &Server, endpoint: &str, own: &[(&str, &str)]) -> Outcome
     let refused = |why: String| refused_endpoint(server, endpoint, &why);
     let mut query = Query::of(safe_to_open(endpoint).map_err(refused)?);
     for (name, value) in own.iter().filter(|(_, value)| !value.is_empty()) {
-        if !query.set(name, value) {
+        // Whether the person is asked is the endpoint's own business; the rest is ours.
+        if !query.set(name, value) && *name != "prompt" {
             return Err(refused(format!("its own query sets `{name}`")));
         }
     }
-    for (name, value) in &server.authorization_params {
+    // An empty value leaves a parameter out that would be sent by itself.
+    for (name, value) in server.authorization_params.iter().filter(|(_, value)| !value.is_empty()) {
         if RESERVED.contains(&name.as_str()) || !query.set(name, value) {
             return Err(taken_parameter(name));
         }

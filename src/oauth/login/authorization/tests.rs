@@ -53,6 +53,23 @@ fn the_url_carries_what_rfc_6749_and_rfc_7636_ask_for() {
 }
 
 #[test]
+fn offline_access_is_asked_for_with_consent_unless_configured_otherwise() {
+    let offline =
+        |url: &str| AuthorizationEndpoint { scope: Some("a offline_access".to_owned()), ..endpoint(url) };
+    let asked = |server: &Server, url: &str| parameter(&prepared(server, &offline(url)).unwrap(), "prompt");
+    let url = "https://as.example/authorize";
+    assert_eq!(asked(&server(), url).as_deref(), Some("consent"));
+    let with = |value: &str| Server {
+        authorization_params: vec![("prompt".to_owned(), value.to_owned())],
+        ..server()
+    };
+    assert_eq!(asked(&with("select_account"), url).as_deref(), Some("select_account"));
+    assert_eq!(asked(&with(""), url), None);
+    assert_eq!(asked(&server(), "https://as.example/authorize?prompt=login").as_deref(), Some("login"));
+    assert_eq!(asked(&server(), "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"), None);
+}
+
+#[test]
 fn every_request_has_its_own_state_and_verifier_of_256_random_bits() {
     let one = prepared(&server(), &endpoint("https://as.example/a")).unwrap();
     let other = prepared(&server(), &endpoint("https://as.example/a")).unwrap();
