@@ -118,6 +118,7 @@ fn the_tables_of_fields_are_those_of_the_schemas() {
     let inner =
         members("error", "/properties/error/properties").into_iter().map(|name| format!("error.{name}"));
     assert_eq!(first_column("protocol.md", "Errors", "field"), outer.chain(inner).collect::<Vec<_>>());
+    assert_eq!(first_column("protocol.md", "erase", "field"), members("erase", "/properties"));
     assert_eq!(first_column("protocol.md", "list", "field"), members("list", "/items/properties"));
     let more =
         members("status", "/$defs/server/properties").split_off(members("list", "/items/properties").len());
