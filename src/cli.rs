@@ -102,6 +102,17 @@ pub struct TokenArgs {
     pub common: Common,
 }
 
+/// Whether the server is asked about a cached token before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyArg {
+    /// The cached token is believed
+    Never,
+    /// Asked at most once in three seconds, and not where asking has proved useless
+    Auto,
+    /// Asked even there
+    Always,
+}
+
 /// `get NAME`
 #[derive(Debug, Parser)]
 #[command(name = "mcp-credential get")]
@@ -112,6 +123,9 @@ pub struct GetArgs {
     /// Ask for a token that lives at least this long, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     pub min_ttl: u64,
+    /// Whether to ask the server about a cached token first [default: auto for headers, else never]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub verify: Option<VerifyArg>,
 }
 
 /// `refresh NAME`
