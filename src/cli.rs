@@ -53,6 +53,10 @@ pub struct Common {
     /// Log lines on stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", value_parser = crate::logging::level)]
     pub log: Option<LevelFilter>,
+    /// The version of the protocol that the caller was written for; this program speaks 1
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+        value_parser = clap::value_parser!(u8).range(1..=1))]
+    pub protocol: u8,
 }
 
 /// How an answer is printed.
