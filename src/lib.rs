@@ -23,6 +23,7 @@ pub mod failure;
 pub mod logging;
 pub mod oauth;
 pub mod page;
+pub mod probe;
 pub mod reply;
 pub mod secret;
 pub mod store;

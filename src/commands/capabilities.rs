@@ -7,7 +7,7 @@ use clap::{CommandFactory, ValueEnum};
 use serde_json::json;
 
 /// What a caller may rely on besides verbs and formats.
-const FEATURES: [&str; 7] = [
+const FEATURES: [&str; 8] = [
     "client_credentials",
     "conditional_erase",
     "dynamic_registration",
@@ -15,6 +15,7 @@ const FEATURES: [&str; 7] = [
     "rejected_generation",
     "revoke",
     "stated_url",
+    "verify",
 ];
 
 /// Runs the verb.

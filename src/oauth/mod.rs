@@ -10,6 +10,7 @@ pub mod grant;
 pub mod http;
 pub mod login;
 pub mod open;
+pub mod ping;
 pub mod reach;
 pub mod registration;
 pub mod revocation;

@@ -132,6 +132,11 @@ impl Sandbox {
         let _ = fs::remove_file(self.home.join("asked-to-open"));
     }
 
+    /// Loses what may be lost: among it, what the server said a moment ago.
+    pub fn forget_state(&self) {
+        let _ = fs::remove_file(self.state("oauth/demo.token.json.state"));
+    }
+
     /// The files of the store, by name.
     pub fn files(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.state("oauth")) else { return Vec::new() };
