@@ -2,6 +2,7 @@
 //! asked is told to the person, and changes nothing.
 
 use super::session::say;
+use crate::binding;
 use crate::client;
 use crate::config::{Environment, Loaded};
 use crate::failure::{Code, Failure, Outcome};
@@ -31,11 +32,16 @@ fn try_revoke(
     record: &TokenRecord,
     registered: Option<ClientRecord>,
 ) -> Outcome<()> {
+    let registered = registered.filter(|known| known.clear.client_id == record.clear.client_id);
     let endpoint = record.clear.revocation_endpoint.as_deref().ok_or_else(|| {
         Failure::new(Code::Unavailable, "the authorization server named no revocation endpoint")
     })?;
     let secret = match (&registered, &loaded.server) {
-        (None, Some(server)) => server.client_secret.read(environment)?,
+        (None, Some(server)) => {
+            // A name that points elsewhere today must not send its new secret to the old server.
+            binding::check(server, &record.clear)?;
+            server.client_secret.read(environment)?
+        }
         _ => None,
     };
     let client = client::of_record(&record.clear, registered, secret)?;
