@@ -10,10 +10,11 @@ First use:
   mcp-credential get demo --format token                a valid access token, from now on
 
 In a script:
-  curl -H \"Authorization: Bearer $(mcp-credential get demo --format token)\" https://mcp.example.com/mcp
+  mcp-credential get demo --format header | curl -H @- https://mcp.example.com/mcp
 
-The exit status says what to do: 0 fine, 2 usage or configuration, 3 no such server, 4 a login is needed,
-5 something must not be trusted, 6 refused, 75 try again later. See protocol.md.";
+The exit status says what to do: 0 here is a token, 2 correct the command or the
+configuration, 3 add the server, 4 log in, 5 something must not be trusted,
+6 refused, 75 try again later. The whole contract is in protocol.md.";
 
 /// One OAuth login for every MCP client on this machine.
 #[derive(Debug, Parser)]
@@ -53,6 +54,10 @@ pub struct Common {
     /// Log lines on stderr: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", value_parser = crate::logging::level)]
     pub log: Option<LevelFilter>,
+    /// The version of the protocol that the caller was written for; this program speaks 1
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
+        value_parser = clap::value_parser!(u8).range(1..=1))]
+    pub protocol: u8,
 }
 
 /// How an answer is printed.
@@ -102,6 +107,17 @@ pub struct TokenArgs {
     pub common: Common,
 }
 
+/// Whether the server is asked about a cached token before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyArg {
+    /// The cached token is believed
+    Never,
+    /// Asked at most once in three seconds, and not where asking has proved useless
+    Auto,
+    /// Asked even there
+    Always,
+}
+
 /// `get NAME`
 #[derive(Debug, Parser)]
 #[command(name = "mcp-credential get")]
@@ -112,6 +128,9 @@ pub struct GetArgs {
     /// Ask for a token that lives at least this long, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
     pub min_ttl: u64,
+    /// Whether to ask the server about a cached token first [default: auto for headers, else never]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub verify: Option<VerifyArg>,
 }
 
 /// `refresh NAME`
@@ -150,6 +169,9 @@ pub struct EraseArgs {
     /// What to take away
     #[arg(long, value_enum, default_value_t)]
     pub scope: EraseScope,
+    /// Also ask the authorization server to revoke what was erased
+    #[arg(long)]
+    pub revoke: bool,
     /// How long to wait for a refresh under way, in seconds [default: as long as one can last]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub timeout: Option<u64>,

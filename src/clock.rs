@@ -11,6 +11,13 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
+/// Milliseconds since 1970 in UTC, now: for what lives shorter than a second's rounding allows.
+#[must_use]
+pub fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// `seconds` since 1970 in UTC as RFC 3339 text, for example `2026-09-21T14:13:20Z`.
 #[must_use]
 pub fn rfc3339(seconds: u64) -> String {

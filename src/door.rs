@@ -8,7 +8,7 @@ use crate::{browser, logging, reply, worker};
 use clap::{Args, FromArgMatches, Parser};
 use log::LevelFilter;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// The verbs whose answers are for programs: their usage errors are, too.
@@ -48,10 +48,10 @@ fn parse(args: &[OsString]) -> Result<Verb, clap::Error> {
 
 fn run(verb: &Verb, environment: &Environment) -> Outcome<()> {
     let level = match common(verb).log {
-        Some(level) => Some(level),
-        None => environment.log_level()?,
+        Some(level) => level,
+        None => environment.log_level()?.unwrap_or_else(default_level),
     };
-    if let Some(level) = level.filter(|level| *level != LevelFilter::Off) {
+    if level != LevelFilter::Off {
         logging::to_stderr(level);
     }
     match verb {
@@ -65,6 +65,11 @@ fn run(verb: &Verb, environment: &Environment) -> Outcome<()> {
         Verb::Status(args) => status::run(args, environment),
         Verb::Capabilities(_) => capabilities::run(),
     }
+}
+
+/// A person at a terminal sees warnings; for programs a success is silent.
+fn default_level() -> LevelFilter {
+    if std::io::stderr().is_terminal() { LevelFilter::Warn } else { LevelFilter::Off }
 }
 
 fn common(verb: &Verb) -> &Common {

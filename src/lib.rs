@@ -9,10 +9,13 @@
 //! `config` reads the environment, only `store` writes files and takes locks. The fresh way touches no TLS,
 //! no HTTP, no thread, no lock.
 
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
+
 pub mod binding;
 pub mod broker;
 pub mod browser;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
@@ -20,6 +23,7 @@ pub mod failure;
 pub mod logging;
 pub mod oauth;
 pub mod page;
+pub mod probe;
 pub mod reply;
 pub mod secret;
 pub mod store;

@@ -24,17 +24,19 @@ pub fn flow() -> &'static str {
     })
 }
 
-/// The levels that `--log` and `MCP_CREDENTIAL_LOG` take.
+/// The level that `--log`, `MCP_CREDENTIAL_LOG` or `LOG_LEVEL` names. `fatal` and `silent` are what other
+/// programs that read the last one call `error` and `off`.
 ///
 /// # Errors
 /// The sentence that lists them.
 pub fn level(text: &str) -> Result<LevelFilter, String> {
-    LevelFilter::from_str(text).map_err(|_| {
-        format!(
-            "`{}` is no log level; use off, error, warn, info, debug or trace",
-            crate::text::one_line(text)
-        )
-    })
+    let level = match text.trim().to_ascii_lowercase().as_str() {
+        "fatal" => Ok(LevelFilter::Error),
+        "silent" => Ok(LevelFilter::Off),
+        word => word.parse(),
+    };
+    let shown = crate::text::one_line(text);
+    level.map_err(|_| format!("`{shown}` is no log level; use off, error, warn, info, debug or trace"))
 }
 
 /// Sends log lines of `level` and above to stderr.

@@ -9,7 +9,7 @@ use crate::store::lock::{Held, LockFile};
 use crate::store::slot::Stamp;
 use crate::token::TokenRecord;
 use crate::worker::{self, Job, Task};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ pub struct StoreVault<'a> {
     environment: &'a Environment,
     lock: RefCell<LockFile>,
     seen: RefCell<Option<(Stamp, Option<TokenRecord>)>>,
+    prepared: Cell<bool>,
 }
 
 impl<'a> StoreVault<'a> {
@@ -36,7 +37,8 @@ impl<'a> StoreVault<'a> {
         environment: &'a Environment,
     ) -> Self {
         let lock = RefCell::new(slot.token_lock());
-        Self { slot, server, network, environment, lock, seen: RefCell::new(None) }
+        let (seen, prepared) = (RefCell::new(None), Cell::new(false));
+        Self { slot, server, network, environment, lock, seen, prepared }
     }
 
     /// Hands the lock to a worker that does `task`.
@@ -69,7 +71,9 @@ impl Vault for StoreVault<'_> {
     }
 
     fn try_lock(&self) -> Outcome<Option<Held>> {
-        self.slot.store().prepare()?;
+        if !self.prepared.replace(true) {
+            self.slot.store().prepare()?;
+        }
         self.slot.try_token_lock(&mut self.lock.borrow_mut())
     }
 

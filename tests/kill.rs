@@ -197,7 +197,7 @@ fn an_interruption_is_not_forgotten_over_a_fault_that_passes() {
     die_together(&server, &sandbox);
     server.fault(Endpoint::Refresh, Fault::too_many_requests(60), Times::Next(1));
     sandbox.run(&["get", "demo"]).fails("rate_limited", 75);
-    sandbox.forget_failure();
+    sandbox.forget_state();
     let refused = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
     assert!(refused.stderr.contains(INTERRUPTED), "{refused:?}");
     assert_eq!(sandbox.leftovers(), [""; 0]);

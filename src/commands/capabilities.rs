@@ -7,13 +7,15 @@ use clap::{CommandFactory, ValueEnum};
 use serde_json::json;
 
 /// What a caller may rely on besides verbs and formats.
-const FEATURES: [&str; 6] = [
+const FEATURES: [&str; 8] = [
     "client_credentials",
     "conditional_erase",
     "dynamic_registration",
     "min_ttl",
     "rejected_generation",
+    "revoke",
     "stated_url",
+    "verify",
 ];
 
 /// Runs the verb.

@@ -1,5 +1,6 @@
 //! `erase NAME`: local, idempotent, conditional.
 
+use super::revoke;
 use super::session::{say, store_of};
 use crate::cli::{EraseArgs, EraseScope};
 use crate::config::{self, Environment};
@@ -7,6 +8,7 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
 use crate::store::Slot;
 use crate::store::lock::Held;
+use crate::token::TokenRecord;
 use crate::vault::pause;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
@@ -22,44 +24,56 @@ pub fn run(args: &EraseArgs, environment: &Environment) -> Outcome<()> {
     let loaded = config::load(&args.name, environment)?;
     let store = store_of(&loaded);
     let slot = Slot::new(&store, &args.name);
-    let outcome = erase(args, &slot).map_err(|failure| failure.of_server(&args.name))?;
-    reply::document(&outcome)
+    // The client is read before its registration goes.
+    let client = slot.client().ok().flatten();
+    let done = erase(args, &slot).map_err(|failure| failure.of_server(&args.name))?;
+    let revoked = match (&done.record, args.revoke) {
+        (Some(record), true) => Some(revoke::revoke(&loaded, environment, record, client)),
+        (None, true) => Some(false),
+        (_, false) => None,
+    };
+    reply::document(&answer(args, &done, revoked))
 }
 
-fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Value> {
+/// What was taken away.
+#[derive(Default)]
+struct Done {
+    erased: bool,
+    record: Option<TokenRecord>,
+    reason: Option<&'static str>,
+}
+
+fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Done> {
+    let nothing = || Done { reason: Some("nothing_stored"), ..Done::default() };
     slot.store().check()?;
     if !slot.store().cache().is_dir() {
-        return Ok(answer(args, false, Some("nothing_stored")));
+        return Ok(nothing());
     }
     let held = wait_for_lock(args, slot)?;
-    let mut erased = false;
+    let mut done = Done::default();
     if args.scope != EraseScope::Client {
-        if let Some(kept) = reason_to_keep(args, slot, &held)? {
-            return Ok(answer(args, false, Some(kept)));
+        done.record = read(args, slot, &held)?;
+        let stored = done.record.as_ref().map(|record| &record.clear.generation);
+        if args.if_generation.is_some() && stored.is_some() && stored != args.if_generation.as_ref() {
+            return Ok(Done { reason: Some("generation_changed"), ..Done::default() });
         }
-        erased |= slot.erase(&held)?;
+        done.erased |= slot.erase(&held)?;
     }
     if args.scope != EraseScope::Tokens {
-        erased |= slot.erase_client()?;
+        done.erased |= slot.erase_client()?;
     }
-    Ok(answer(args, erased, (!erased).then_some("nothing_stored")))
+    Ok(if done.erased { done } else { nothing() })
 }
 
-/// A newer generation than the caller means is left alone. A record that cannot be read is moved aside, if
-/// everything is to go.
-fn reason_to_keep(args: &EraseArgs, slot: &Slot, held: &Held) -> Outcome<Option<&'static str>> {
+/// The record as it is under the lock. One that cannot be read is moved aside, if everything is to go.
+fn read(args: &EraseArgs, slot: &Slot, held: &Held) -> Outcome<Option<TokenRecord>> {
     match slot.peek() {
-        Ok(Some(record)) => {
-            let other = args.if_generation.as_ref().is_some_and(|wanted| *wanted != record.clear.generation);
-            Ok(other.then_some("generation_changed"))
-        }
-        Ok(None) => Ok(None),
         Err(failure) if failure.code == Code::CacheDamaged && args.scope == EraseScope::All => {
             let aside = slot.set_aside(held)?;
             say(&format!("the damaged record was moved to {}", aside.display()));
             Ok(None)
         }
-        Err(failure) => Err(failure),
+        other => other,
     }
 }
 
@@ -83,13 +97,16 @@ fn wait_for_lock(args: &EraseArgs, slot: &Slot) -> Outcome<Held> {
     }
 }
 
-fn answer(args: &EraseArgs, erased: bool, reason: Option<&str>) -> Value {
+fn answer(args: &EraseArgs, done: &Done, revoked: Option<bool>) -> Value {
     let mut answer = Map::new();
     answer.insert("version".to_owned(), json!(1));
     answer.insert("server".to_owned(), json!(args.name));
-    answer.insert("erased".to_owned(), json!(erased));
-    if let Some(reason) = reason {
+    answer.insert("erased".to_owned(), json!(done.erased));
+    if let Some(reason) = done.reason {
         answer.insert("reason".to_owned(), json!(reason));
+    }
+    if let Some(revoked) = revoked {
+        answer.insert("revoked".to_owned(), json!(revoked));
     }
     Value::Object(answer)
 }

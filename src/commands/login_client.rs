@@ -1,14 +1,15 @@
 //! Which client logs in: the configured one, the registered one, or one that is registered now.
 
 use super::session::Session;
+use crate::client;
 use crate::clock;
 use crate::config::{AuthMethod, Callback};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::oauth::callback::Listener;
+use crate::oauth::client_auth;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::http::Http;
-use crate::oauth::method;
 use crate::oauth::registration::register;
 use crate::store::client::{ClientClear, ClientRecord};
 use url::Url;
@@ -30,12 +31,10 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
     let server = &session.server;
     if let Some(client_id) = &server.client_id {
         let client_secret = server.client_secret.read(session.environment)?;
-        let method = server.auth_method.unwrap_or_else(|| {
-            method::preferred(found.token_endpoint_auth_methods.as_deref(), client_secret.is_some())
-        });
+        let advertised = found.token_endpoint_auth_methods.as_deref();
+        let method = client_auth::choose(server.auth_method, advertised, client_secret.is_some());
         if method != AuthMethod::None && client_secret.is_none() {
-            let text = "the configured client authenticates with a secret, but there is none; set clientSecretFile, clientSecretEnv or clientSecretCommand";
-            return Err(Failure::new(Code::ConfigInvalid, text).of_server(&server.name));
+            return Err(client::missing_secret(&server.name));
         }
         let client = Client { client_id: client_id.clone(), client_secret, method, dynamic: false };
         return Ok(Registered { client, listener: Listener::bind(&server.callback)? });

@@ -11,6 +11,7 @@ mod login_client;
 mod login_flow;
 pub mod refresh;
 pub mod remove;
+mod revoke;
 mod session;
 pub mod status;
 

@@ -25,6 +25,7 @@ pub struct Summary {
     trouble: Option<Failure>,
     last_error: Option<LastError>,
     ended: Option<String>,
+    probe_off_until: Option<u64>,
     skew: u64,
 }
 
@@ -106,6 +107,7 @@ impl Summary {
             trouble,
             last_error: state.last_error,
             ended: state.ended,
+            probe_off_until: state.probe_off_until.filter(|until| clock::now() < *until),
         }
     }
 
@@ -163,6 +165,9 @@ impl Summary {
                 json!({"at": rfc3339(last.at), "code": last.failure.code, "message": last.failure.message});
             object.insert("last_error".into(), error);
         }
+        if let Some(until) = self.probe_off_until {
+            object.insert("probe_off_until".into(), json!(rfc3339(until)));
+        }
         if let Some(ended) = &self.ended {
             object.insert("ended".into(), json!(ended));
         }
@@ -196,6 +201,10 @@ impl Summary {
             say("refresh token", Some(if clear.can_refresh { "yes" } else { "no" }));
             say("generation", Some(&clear.generation));
         }
+        let off = self
+            .probe_off_until
+            .map(|until| format!("the server refuses new tokens; it is not asked until {}", rfc3339(until)));
+        say("verification", off.as_deref());
         say("login ended", self.ended.as_deref());
         let last = self.last_error.as_ref();
         say(

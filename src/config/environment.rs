@@ -6,6 +6,7 @@
 
 use super::{Interactive, invalid};
 use crate::failure::Outcome;
+use crate::logging::level;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
@@ -130,9 +131,9 @@ impl Environment {
     /// `config_invalid` where `MCP_CREDENTIAL_LOG` is no level.
     pub fn log_level(&self) -> Outcome<Option<log::LevelFilter>> {
         let Some(text) = self.text("MCP_CREDENTIAL_LOG")? else {
-            return Ok(self.raw("LOG_LEVEL").and_then(|value| value.to_str().and_then(level)));
+            return Ok(self.raw("LOG_LEVEL").and_then(|value| level(value.to_str()?).ok()));
         };
-        level(&text).map(Some).ok_or_else(|| {
+        level(&text).map(Some).map_err(|_| {
             invalid("`MCP_CREDENTIAL_LOG` must be one of off, error, warn, info, debug, trace".to_owned())
         })
     }
@@ -180,13 +181,5 @@ pub(super) fn interactive(text: &str) -> Option<Interactive> {
         "always" => Some(Interactive::Always),
         "never" => Some(Interactive::Never),
         word => boolean(word).map(|yes| if yes { Interactive::Always } else { Interactive::Never }),
-    }
-}
-
-fn level(text: &str) -> Option<log::LevelFilter> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "fatal" => Some(log::LevelFilter::Error),
-        "silent" => Some(log::LevelFilter::Off),
-        word => word.parse().ok(),
     }
 }

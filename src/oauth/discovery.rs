@@ -21,6 +21,7 @@ use crate::oauth::challenge::Challenge;
 use crate::oauth::http::Http;
 use crate::oauth::reach::may_name;
 use crate::oauth::url::origin;
+use crate::text::one_line;
 use metadata::AuthorizationServer;
 use resource::Published;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,10 @@ pub fn discover(http: &Http, server: &Server, challenge: Option<&Challenge>) -> 
         Some(found) => Ok(found),
         None => Story::new(http, server)?.tell(challenge),
     });
+    if let Ok(found) = &found {
+        let issuer = one_line(found.issuer.as_deref().unwrap_or("(unknown)"));
+        log::info!("issuer {issuer}, token endpoint {}", one_line(&found.token_endpoint));
+    }
     found.map_err(|failure| failure.of_server(&server.name))
 }
 
@@ -94,7 +99,7 @@ fn configured_endpoint(key: &str, value: Option<&str>) -> Outcome<Option<String>
     match crate::oauth::url::endpoint(value) {
         Ok(_) => Ok(Some(value.to_owned())),
         Err(why) => {
-            let message = format!("`{key}` is {}: {why}; correct it", crate::text::one_line(value));
+            let message = format!("`{key}` is {}: {why}; correct it", one_line(value));
             Err(Failure::new(Code::ConfigInvalid, message))
         }
     }
@@ -179,7 +184,7 @@ impl<'a> Story<'a> {
     /// A URL that a server named, checked before use: an endpoint by its form (rule 20, case 14), on a host
     /// that this server may name (case 15), without a fragment (RFC 6749, section 3.1).
     fn checked(&self, what: &str, text: &str) -> Outcome<Url> {
-        let shown = crate::text::one_line(text);
+        let shown = one_line(text);
         let refuse =
             |why: &str| self.untrusted(&format!("its {what} is {shown}: {why}; ask whoever runs the server"));
         let url = crate::oauth::url::endpoint(text).map_err(|why| refuse(&why))?;

@@ -144,7 +144,13 @@ impl Http {
     fn start(&self, request: HttpRequest) -> Result<Response, Transport> {
         let mut request = Request::try_from(request).map_err(|_| fault::unusable_url())?;
         *request.timeout_mut() = Some(self.limits.total);
-        self.client.execute(request).map_err(|error| fault::classify(&error))
+        let what = described(&request);
+        let outcome = self.client.execute(request).map_err(|error| fault::classify(&error));
+        match &outcome {
+            Ok(response) => log::debug!("{what}: HTTP {}", response.status().as_u16()),
+            Err(fault) => log::debug!("{what}: {fault}"),
+        }
+        outcome
     }
 }
 
@@ -154,6 +160,12 @@ impl Http {
 /// [`Transport::NotSent`] for the few URLs that HTTP cannot carry.
 pub fn uri(url: &Url) -> Result<oauth2::http::Uri, Transport> {
     url.as_str().parse().map_err(|_| fault::unusable_url())
+}
+
+/// A request as log lines name it: without its query, which may hold more than a log should.
+fn described(request: &Request) -> String {
+    let url = request.url();
+    crate::text::one_line(&format!("{} {}{}", request.method(), crate::oauth::url::origin(url), url.path()))
 }
 
 fn head(response: &Response) -> Reply {

@@ -9,10 +9,11 @@ pub mod discovery;
 pub mod grant;
 pub mod http;
 pub mod login;
-pub mod method;
 pub mod open;
+pub mod ping;
 pub mod reach;
 pub mod registration;
+pub mod revocation;
 pub mod url;
 
 #[cfg(test)]

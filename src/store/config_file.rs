@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn change(path: &Path, make: impl FnOnce() -> Outcome<Secret>) -> Outcome<()> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| unwritable(folder, &error))?;
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    created.map_err(|error| unwritable(folder, &error))?;
     let _held = lock(&path)?;
     let text = make()?;
     if std::fs::read(&path).is_ok_and(|before| before == text.expose().as_bytes()) {

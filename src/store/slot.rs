@@ -71,6 +71,12 @@ impl<'s> Slot<'s> {
         LockFile::new(self.beside("login"))
     }
 
+    /// The probe lock, held while the server is asked whether it accepts a token.
+    #[must_use]
+    pub fn probe_lock(&self) -> LockFile {
+        LockFile::new(self.beside("probe"))
+    }
+
     /// The server's state that may be lost.
     #[must_use]
     pub fn state(&self) -> StateFile {

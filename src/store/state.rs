@@ -29,9 +29,26 @@ pub struct State {
     /// Why the stored login can no longer be refreshed, to be told to whoever needs it next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// What the server last said of a token that it was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probed>,
+    /// Until when the server is not asked, because it refused a token that was just issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe_off_until: Option<u64>,
     /// Members that this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// What the server said of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probed {
+    /// The generation that it was asked about.
+    pub generation: String,
+    /// When, in milliseconds since 1970 UTC.
+    pub at_ms: u64,
+    /// Whether it refused the token.
+    pub rejected: bool,
 }
 
 /// A failure and its time.

@@ -38,7 +38,7 @@ fn work(job: &Job, locked: File, socket: &UnixStream) {
     let store = job.store();
     let slot = Slot::new(&store, &job.server.name);
     match Held::inherited(locked, &slot.beside("lock")) {
-        Ok(held) => redeem::run(job, &slot, held, &|message| tell(socket, &message)),
+        Ok(held) => redeem::run(job, &slot, held, &|message| tell(socket, message)),
         Err(error) => {
             // Replaced between the caller's check and ours: whoever holds the new one goes on.
             log::debug!("{error}");

@@ -77,10 +77,9 @@ fn await_answer(socket: UnixStream, deadline: Instant) -> Redeemed {
         match next_message(&mut lines) {
             Ok(Some(Message::Log { level, text })) => job::relay(&level, &text),
             Ok(Some(message)) => return redeemed(message),
-            Ok(None) => return Redeemed::Vanished,
             Err(error) if is_timeout(&error) && Instant::now() >= deadline => return Redeemed::TimedOut,
             Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return Redeemed::Vanished,
+            Ok(None) | Err(_) => return Redeemed::Vanished,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::job::{Job, Task};
 use crate::binding;
-use crate::config::{AuthMethod, Grant, Network, Server};
+use crate::client;
+use crate::config::{AuthMethod, Grant, Network};
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::client_auth;
 use crate::oauth::discovery::discover;
 use crate::oauth::grant::{Client, GrantRequest, Granted, TokenRequest};
 use crate::oauth::http::{Http, Limits};
-use crate::oauth::method;
 use crate::secret::Secret;
 use crate::store::Slot;
 use crate::token::{Clear, NO_PREDECESSOR, TokenRecord};
@@ -79,12 +80,13 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
             return Err(Failure::new(Code::InteractionRequired, "the stored login has no refresh token"));
         }
     };
+    let registered = if server.client_id.is_none() { slot.client()? } else { None };
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let sends_scope = stored.clear.grant.is_unattended() || server.scope_on_refresh;
     let request = TokenRequest {
         server: server.name.clone(),
         token_endpoint: stored.clear.token_endpoint.clone(),
-        client: client_of(job, slot, &stored.clear)?,
+        client: client::of_record(&stored.clear, registered, job.client_secret.clone())?,
         grant,
         scope: requested.filter(|_| sends_scope),
         resource: stored.clear.resource.clone(),
@@ -94,22 +96,6 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
     Ok(Plan { request, base: Base::Stored(Box::new(stored.clone())) })
 }
 
-/// The client that the stored token was issued to: the registered one, or the configured one.
-fn client_of(job: &Job, slot: &Slot, clear: &Clear) -> Outcome<Client> {
-    let method = clear.token_endpoint_auth_method;
-    let registered = match &job.server.client_id {
-        Some(_) => None,
-        None => slot.client()?.filter(|record| record.clear.client_id == clear.client_id),
-    };
-    let dynamic = registered.is_some();
-    let client_secret =
-        registered.and_then(|record| record.client_secret).or_else(|| job.client_secret.clone());
-    if method != AuthMethod::None && client_secret.is_none() {
-        return Err(missing_secret(&job.server));
-    }
-    Ok(Client { client_id: clear.client_id.clone(), client_secret, method, dynamic })
-}
-
 /// A grant without a person, the first time: where to send it is found out now.
 fn first_grant(job: &Job) -> Outcome<Plan> {
     let server = &job.server;
@@ -117,11 +103,10 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
         return Err(Failure::new(Code::InteractionRequired, "nobody is logged in to this server"));
     };
     let found = discover(&http(&job.network)?, server, None)?;
-    let method = server.auth_method.unwrap_or_else(|| {
-        method::preferred(found.token_endpoint_auth_methods.as_deref(), job.client_secret.is_some())
-    });
+    let advertised = found.token_endpoint_auth_methods.as_deref();
+    let method = client_auth::choose(server.auth_method, advertised, job.client_secret.is_some());
     if method != AuthMethod::None && job.client_secret.is_none() {
-        return Err(missing_secret(server));
+        return Err(client::missing_secret(&server.name));
     }
     let client = Client { client_id, client_secret: job.client_secret.clone(), method, dynamic: false };
     let request = TokenRequest {
@@ -140,9 +125,4 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
 
 fn http(network: &Network) -> Outcome<Http> {
     Http::new(network, Limits::PLAIN)
-}
-
-fn missing_secret(server: &Server) -> Failure {
-    let text = "the client needs a secret; set clientSecretFile, clientSecretEnv or clientSecretCommand in the configuration, or OAUTH2_CLIENT_SECRET";
-    Failure::new(Code::ConfigInvalid, text).of_server(&server.name)
 }

@@ -150,17 +150,16 @@ impl Sandbox {
         self.run(&["refresh", "demo", "--rejected-generation", &self.generation()])
     }
 
-    /// Forgets the failure that is shared for a few seconds, so that a test need not wait for its end.
-    /// Losing this file is harmless by design.
-    pub fn forget_failure(&self) {
-        let _ = fs::remove_file(self.state("oauth/demo.token.json.state"));
-    }
-
     /// The store's own files of a redemption under way, and drafts.
     pub fn leftovers(&self) -> Vec<String> {
         let mut names = self.files();
         names.retain(|name| [".next", ".intent", ".draft"].iter().any(|ending| name.ends_with(ending)));
         names
+    }
+
+    /// Loses what may be lost: among it, what the server said a moment ago.
+    pub fn forget_state(&self) {
+        let _ = fs::remove_file(self.state("oauth/demo.token.json.state"));
     }
 
     /// The files of the store, by name.

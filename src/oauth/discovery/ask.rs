@@ -3,10 +3,9 @@
 use super::Story;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::oauth::http::{self, Transport};
+use crate::oauth::http::Transport;
+use crate::oauth::ping::ping;
 use crate::oauth::url::origin;
-use oauth2::HttpRequest;
-use oauth2::http::{Method, Request};
 
 /// What the server made of a request without a token.
 pub(super) struct Asked {
@@ -15,10 +14,6 @@ pub(super) struct Asked {
     /// What it said it wants.
     pub(super) challenge: Option<Challenge>,
 }
-
-/// `ping` rather than `initialize`: it opens no session, and servers that let anybody in to initialize
-/// still protect it.
-const QUESTION: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
 /// Asks the server at its own URL. Only a 401 brings a challenge (RFC 9728, section 5); any other answer
 /// leaves discovery to the well-known places. The body, perhaps an endless stream, is not read.
@@ -30,17 +25,7 @@ pub(super) fn ask(story: &Story) -> Outcome<Asked> {
         );
         Failure::new(Code::Unavailable, message)
     };
-    let request = question(story).map_err(unreachable)?;
-    let reply = story.http.send_for_head(request).map_err(unreachable)?;
+    let reply = ping(story.http, &story.url, None).map_err(unreachable)?;
     let challenge = if reply.status == 401 { Challenge::of(&reply.headers) } else { None };
     Ok(Asked { demanded: matches!(reply.status, 401 | 403), challenge })
-}
-
-fn question(story: &Story) -> Result<HttpRequest, Transport> {
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(http::uri(&story.url)?)
-        .header("Accept", "application/json, text/event-stream")
-        .header("Content-Type", "application/json");
-    request.body(QUESTION.to_vec()).map_err(|_| Transport::NotSent("its URL cannot be used".to_owned()))
 }

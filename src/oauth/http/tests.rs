@@ -227,3 +227,54 @@ fn nothing_of_a_body_shows_in_debug() {
     let reply = get(&testing::http(), &server.url("/")).unwrap();
     assert_eq!(format!("{reply:?}"), "Reply { status: 200, body: 6 bytes }");
 }
+
+#[test]
+fn loopback_is_reached_whatever_the_environment_says() {
+    let reason = not_sent(get(&testing::http(), &format!("https://127.0.0.1:{}/", closed_port())));
+    assert_eq!(reason, "it refused the connection");
+}
+
+#[test]
+fn the_environment_sets_no_proxy() {
+    let proxy = Scripted::start(|_, _| headed(502, "X", "y"));
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "oauth::http::tests::loopback_is_reached_whatever_the_environment_says"]);
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        child.env(name, proxy.url(""));
+    }
+    child.env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = child.output().unwrap();
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{output:?}"
+    );
+    assert!(proxy.seen().is_empty());
+}
+
+#[test]
+fn every_request_has_a_connection_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (count, connections) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut connection = BufReader::new(stream.unwrap());
+            let count = count.clone();
+            thread::spawn(move || {
+                let _ = count.send(());
+                // A server that would gladly keep the connection.
+                while read_request(&mut connection).is_some() {
+                    let _ = std::io::Write::write_all(
+                        connection.get_mut(),
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                    );
+                }
+            });
+        }
+    });
+    let http = testing::http();
+    for _ in 0..3 {
+        assert_eq!(get(&http, &url).unwrap().status, 200);
+    }
+    assert_eq!(connections.try_iter().count(), 3);
+}

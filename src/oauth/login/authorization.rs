@@ -134,7 +134,7 @@ impl Authorization {
     }
 }
 
-/// A server must ignore `offline_access` unless the person is asked for consent (OpenID Connect Core 1.0,
+/// A server must ignore `offline_access` unless the person is asked for consent (`OpenID` Connect Core 1.0,
 /// section 11): without it there is no refresh token. What `authorizationParams` says about it wins.
 fn prompt(server: &Server, endpoint: &AuthorizationEndpoint) -> &'static str {
     let offline =

@@ -36,6 +36,21 @@ fn the_challenge_is_read_from_the_answer_of_the_server() {
 }
 
 #[test]
+fn only_a_401_brings_a_challenge() {
+    for status in [200, 400, 403] {
+        let server = Scripted::start(move |base, seen| match (seen.method.as_str(), seen.target.as_str()) {
+            ("POST", _) => {
+                headed(status, "WWW-Authenticate", "Bearer scope=\"a b\", resource_metadata=\"/here\"")
+            }
+            (_, OAUTH) => json(200, &authorization("").to_string().replace("BASE", base)),
+            _ => plain(404, "text/plain", ""),
+        });
+        assert_eq!(run(&at(&server, "/mcp")).unwrap().scope, None, "{status}");
+        assert!(!server.lines().contains(&"GET /here".to_owned()));
+    }
+}
+
+#[test]
 fn a_place_on_another_origin_is_refused_and_not_fetched_case_9() {
     let (server, other) = (sound(), sound());
     let place = other.url("/.well-known/oauth-protected-resource/mcp");

@@ -89,7 +89,9 @@ fn pages_empty_and_broken_refusals_and_server_faults_never_kill_a_token_case_44(
 #[test]
 fn five_hundreds_and_429_do_not_kill_whatever_they_say_case_44() {
     for status in [429, 500, 503] {
-        transient(refreshed(status, value!({"error": "invalid_grant", "error_description": "revoked"})));
+        for error in ["invalid_grant", "invalid_client", "invalid_scope", "access_denied"] {
+            transient(refreshed(status, value!({"error": error, "error_description": "revoked"})));
+        }
     }
 }
 

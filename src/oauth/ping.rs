@@ -1,0 +1,40 @@
+//! One JSON-RPC `ping` to an MCP server, of whose answer only status and headers are looked at.
+//!
+//! `ping` rather than `initialize`: it opens no session, and servers that let anybody in to initialize
+//! still protect it. The body, perhaps an endless stream, is not read; a redirect is not followed.
+
+use super::challenge::Challenge;
+use super::http::{Http, Reply, Transport, uri};
+use crate::secret::Secret;
+use oauth2::HttpRequest;
+use oauth2::http::{HeaderValue, Method, header};
+use url::Url;
+
+const QUESTION: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+
+/// Sends the ping, with `token` where one is given (RFC 6750, section 2.1).
+///
+/// # Errors
+/// [`Transport`] when no answer came.
+pub fn ping(http: &Http, server: &Url, token: Option<&Secret>) -> Result<Reply, Transport> {
+    let mut request = HttpRequest::new(QUESTION.to_vec());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri(server)?;
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(token) = token {
+        let unusable = |_| Transport::NotSent("the token cannot stand in a header".to_owned());
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(unusable)?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
+    }
+    http.send_for_head(request)
+}
+
+/// Whether the answer says that the token is not accepted: a 401 with a challenge of a scheme that we know
+/// (RFC 9110, section 15.5.2). Anything else, a 401 of a gateway without one included, says nothing of it.
+#[must_use]
+pub fn rejects_token(reply: &Reply) -> bool {
+    reply.status == 401 && Challenge::of(&reply.headers).is_some()
+}
