@@ -256,6 +256,17 @@ pub fn expired_at(settings: Settings) -> (OAuthServer, Sandbox) {
     (server, sandbox)
 }
 
+/// Somebody is logged in, and his token has most of its minute left, but less than [`LONGER_LIFE`] asks for.
+pub fn ageing() -> (OAuthServer, Sandbox) {
+    let server = server(60);
+    let sandbox = Sandbox::logged_in(&server);
+    wait_until(sandbox.clear()["expires_at"].as_u64().unwrap() - 58);
+    (server, sandbox)
+}
+
+/// Asks for a token that lives longer than that of [`ageing`].
+pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "1"];
+
 /// Waits for a second of the clock, counted from 1970 UTC.
 pub fn wait_until(second: u64) {
     wait_for("the clock", || {
