@@ -74,7 +74,7 @@ impl Vault for StoreVault<'_> {
         if !self.prepared.replace(true) {
             self.slot.store().prepare()?;
         }
-        self.lock.borrow_mut().try_take()
+        self.slot.try_token_lock(&mut self.lock.borrow_mut())
     }
 
     fn shared_failure(&self, generation: &str) -> Option<Failure> {

@@ -85,7 +85,7 @@ fn wait_for_lock(args: &EraseArgs, slot: &Slot) -> Outcome<Held> {
     let mut lock = slot.token_lock();
     let mut told = false;
     loop {
-        if let Some(held) = lock.try_take()? {
+        if let Some(held) = slot.try_token_lock(&mut lock)? {
             return Ok(held);
         }
         if Instant::now() >= deadline {

@@ -58,7 +58,7 @@ fn home(obtained_at: u64) -> Sandbox {
         refresh_token: Some(Secret::new("refresh")),
         other: Vec::new(),
     };
-    slot.reserve(&lock, NO_PREDECESSOR, None).unwrap().commit(&record).unwrap();
+    slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
     sandbox
 }
 

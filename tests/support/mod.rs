@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod process;
+
 use oauthserver::{OAuthServer, Settings, browser};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -132,6 +134,29 @@ impl Sandbox {
         let _ = fs::remove_file(self.home.join("asked-to-open"));
     }
 
+    /// What is known about the stored token, without its secrets.
+    pub fn clear(&self) -> Value {
+        let record = fs::read(self.record()).unwrap();
+        serde_json::from_slice::<Value>(&record).unwrap()["clear"].take()
+    }
+
+    /// The stored generation.
+    pub fn generation(&self) -> String {
+        self.clear()["generation"].as_str().unwrap().to_owned()
+    }
+
+    /// `refresh` of the stored token, as after a 401: stale or not, a new one is needed.
+    pub fn refresh(&self) -> Ran {
+        self.run(&["refresh", "demo", "--rejected-generation", &self.generation()])
+    }
+
+    /// The store's own files of a redemption under way, and drafts.
+    pub fn leftovers(&self) -> Vec<String> {
+        let mut names = self.files();
+        names.retain(|name| [".next", ".intent", ".draft"].iter().any(|ending| name.ends_with(ending)));
+        names
+    }
+
     /// Loses what may be lost: among it, what the server said a moment ago.
     pub fn forget_state(&self) {
         let _ = fs::remove_file(self.state("oauth/demo.token.json.state"));
@@ -216,12 +241,42 @@ pub fn server(seconds: u64) -> OAuthServer {
     OAuthServer::start(settings).unwrap()
 }
 
+/// Somebody is logged in, his token has ended, and the server's next tokens live an hour.
+pub fn expired() -> (OAuthServer, Sandbox) {
+    expired_at(Settings::default())
+}
+
+/// The same with a server of these settings.
+pub fn expired_at(settings: Settings) -> (OAuthServer, Sandbox) {
+    let server =
+        OAuthServer::start(Settings { access_token_ttl: Duration::from_secs(1), ..settings }).unwrap();
+    let sandbox = Sandbox::logged_in(&server);
+    server.reconfigure(|settings| settings.access_token_ttl = Duration::from_secs(3600));
+    wait_until(sandbox.clear()["expires_at"].as_u64().unwrap());
+    (server, sandbox)
+}
+
+/// Somebody is logged in, and his token has most of its minute left, but less than [`LONGER_LIFE`] asks for.
+pub fn ageing() -> (OAuthServer, Sandbox) {
+    let server = server(60);
+    let sandbox = Sandbox::logged_in(&server);
+    wait_until(sandbox.clear()["expires_at"].as_u64().unwrap() - 58);
+    (server, sandbox)
+}
+
+/// Asks for a token that lives longer than that of [`ageing`].
+pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "1"];
+
+/// Waits for a second of the clock, counted from 1970 UTC.
+pub fn wait_until(second: u64) {
+    wait_for("the clock", || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        (now >= second).then_some(())
+    });
+}
+
 /// Makes the stored token of `sandbox` look expired to the program, by the one clock that both have: waits
 /// until it is stale.
 pub fn wait_until_stale(answer: &Value) {
-    let refresh_after = answer["refresh_after"].as_u64().unwrap();
-    wait_for("the token to age", || {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        (now >= refresh_after).then_some(())
-    });
+    wait_until(answer["refresh_after"].as_u64().unwrap());
 }
