@@ -20,6 +20,7 @@ use crate::worker::Task;
 use std::time::{Duration, Instant};
 
 use super::login_client::{self, Registered};
+use super::quiet;
 
 /// How long the exchange of the code may take, in seconds: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
@@ -53,6 +54,10 @@ pub fn run(
     let (_lock, waited) = login_lock(session, deadline)?;
     if let Some(answer) = other_login(vault, wish, waited, &before)? {
         return Ok(answer);
+    }
+    if wish.is_some() {
+        // Whoever waited for a login that the person refused must not ask again.
+        quiet::check(session, "a login is needed")?;
     }
     let outcome = lead(session, vault, opening, deadline);
     if outcome.is_err() {
