@@ -65,7 +65,7 @@ impl Running {
     pub fn end(self) -> Ran {
         let mut ran = super::end(self.child);
         self.reader.join().unwrap();
-        ran.stderr = self.said.lock().unwrap().clone();
+        ran.stderr.clone_from(&self.said.lock().unwrap());
         ran
     }
 }
