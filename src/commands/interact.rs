@@ -29,13 +29,7 @@ pub fn or_refuse(
     if !may_start(session, typed) {
         return wait_for_login(session, vault, wish, deadline, failure);
     }
-    if let Some(minutes) = minutes_of_quiet(session) {
-        let text = format!(
-            "{}; the last login was not completed, so no browser is opened by itself for {minutes} more minutes",
-            failure.message
-        );
-        return Err(Failure::new(Code::InteractionRequired, text));
-    }
+    refuse_in_quiet(session, &failure.message)?;
     login_flow::run(session, vault, Some(wish), Opening::Browser, None)
 }
 
@@ -45,6 +39,18 @@ fn may_start(session: &Session, typed: Option<InteractiveArg>) -> bool {
         Interactive::Never => false,
         Interactive::Auto => std::io::stderr().is_terminal() && !session.environment.is_ci(),
     }
+}
+
+/// No browser by itself for a while after a login that was not completed. `why` says why one is needed.
+///
+/// # Errors
+/// `interaction_required`, in that while.
+pub fn refuse_in_quiet(session: &Session, why: &str) -> Outcome<()> {
+    let Some(minutes) = minutes_of_quiet(session) else { return Ok(()) };
+    let text = format!(
+        "{why}; the last login was not completed, so no browser is opened by itself for {minutes} more minutes"
+    );
+    Err(Failure::new(Code::InteractionRequired, text))
 }
 
 /// A clock that was set back ends the quiet time.

@@ -3,6 +3,7 @@
 //!
 //! The login lock is held while the person decides, the token lock never is.
 
+use super::interact;
 use super::session::{Session, say};
 use crate::binding;
 use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
@@ -53,6 +54,10 @@ pub fn run(
     let (_lock, waited) = login_lock(session, deadline)?;
     if let Some(answer) = other_login(vault, wish, waited, &before)? {
         return Ok(answer);
+    }
+    if wish.is_some() {
+        // If the login that was waited for has failed, the person is not asked once more for each waiter.
+        interact::refuse_in_quiet(session, "the login brought no token")?;
     }
     let outcome = lead(session, vault, opening, deadline);
     if outcome.is_err() {
