@@ -94,8 +94,8 @@ fn other_login(
 ) -> Outcome<Option<Answer>> {
     let record = match vault.peek() {
         Ok(record) => record,
-        // A login replaces what cannot be read back.
-        Err(failure) if failure.code == Code::CacheDamaged => None,
+        // A login replaces what cannot be read back, and what was made for another server or client.
+        Err(failure) if matches!(failure.code, Code::CacheDamaged | Code::UrlMismatch) => None,
         Err(failure) => return Err(failure),
     };
     let Some(record) = record else { return Ok(None) };
