@@ -29,13 +29,14 @@ pub struct Probe<'a> {
     slot: &'a Slot<'a>,
     server: &'a Server,
     network: &'a Network,
+    deadline: Instant,
 }
 
 impl<'a> Probe<'a> {
-    /// A probe of `server`.
+    /// A probe of `server` for a call that has to end by `deadline`.
     #[must_use]
-    pub fn new(slot: &'a Slot<'a>, server: &'a Server, network: &'a Network) -> Self {
-        Self { slot, server, network }
+    pub fn new(slot: &'a Slot<'a>, server: &'a Server, network: &'a Network, deadline: Instant) -> Self {
+        Self { slot, server, network, deadline }
     }
 
     /// Whether asking has proved useless a while ago.
@@ -49,7 +50,7 @@ impl<'a> Probe<'a> {
     /// Whether the server refuses the token of `generation`.
     #[must_use]
     pub fn rejects(&self, generation: &str, token: &Secret) -> bool {
-        let deadline = Instant::now() + LIMITS.total;
+        let deadline = self.deadline.min(Instant::now() + LIMITS.total);
         let mut lock = self.slot.probe_lock();
         loop {
             if let Some(known) = self.known(generation) {
@@ -84,7 +85,7 @@ impl<'a> Probe<'a> {
         let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, LIMITS)) else {
             return false;
         };
-        match ping(&http, &url, Some(token)) {
+        match ping(&http.until(self.deadline), &url, Some(token)) {
             Ok(reply) => rejects_token(&reply),
             Err(fault) => {
                 log::debug!("the server could not be asked about the token, which is kept: {fault}");

@@ -45,7 +45,7 @@ impl<'a> StoreVault<'a> {
     /// Hands the lock to a worker that does `task`.
     #[must_use]
     pub fn work(&self, lock: Held, task: Task, deadline: Instant) -> Redeemed {
-        let client_secret = match self.server.client_secret.read(self.environment) {
+        let client_secret = match self.server.client_secret.read_by(self.environment, deadline) {
             Ok(secret) => secret,
             Err(failure) => return Redeemed::Failed(failure),
         };

@@ -69,7 +69,8 @@ impl Call<'_> {
 
     /// A cached token that the server refuses is replaced, once.
     fn verified(&self, answer: Answer, wish: &Wish, how: VerifyArg) -> Outcome<Answer> {
-        let probe = Probe::new(self.slot, &self.session.server, &self.session.loaded.machine.network);
+        let network = &self.session.loaded.machine.network;
+        let probe = Probe::new(self.slot, &self.session.server, network, self.deadline);
         let rejected = |answer: &Answer| probe.rejects(&answer.clear.generation, &answer.access_token);
         let believed = how == VerifyArg::Auto && probe.is_off();
         if answer.source != Source::Cache || believed || !rejected(&answer) {

@@ -120,7 +120,7 @@ fn generation_of(record: Option<&TokenRecord>) -> String {
 
 /// The login itself, under the login lock.
 fn lead(session: &Session, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
-    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?;
+    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
     let found = discover(&http, &session.server, None)?;
     let registered = login_client::find_or_register(session, &http, &found)?;
     let code = ask_person(session, &found, &registered, opening, deadline)?;
