@@ -83,7 +83,7 @@ fn wait_for_lock(args: &EraseArgs, slot: &Slot) -> Outcome<Held> {
     let mut lock = slot.token_lock();
     let mut told = false;
     loop {
-        if let Some(held) = lock.try_take()? {
+        if let Some(held) = lock.try_take()?.filter(|held| !slot.is_renewing(held)) {
             return Ok(held);
         }
         if Instant::now() >= deadline {

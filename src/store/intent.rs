@@ -4,7 +4,7 @@
 
 use super::file;
 use super::key::Key;
-use super::lock::try_flock;
+use super::lock::{is_at, try_flock};
 use super::seal::{self, Kind};
 use crate::failure::Outcome;
 use crate::secret::Secret;
@@ -29,7 +29,7 @@ pub struct Intent {
 #[derive(Debug)]
 pub struct Written {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 /// What was found in the place of the intent.
@@ -63,7 +63,7 @@ impl Intent {
         let body = serde_json::to_vec(self).map_err(io::Error::other)?;
         created.write_all(&seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
         created.sync_all()?;
-        Ok(Written { path: path.to_owned(), _locked: created })
+        Ok(Written { path: path.to_owned(), locked: created })
     }
 
     /// Looks for an intent that another process left.
@@ -84,13 +84,20 @@ impl Intent {
 }
 
 impl Written {
-    /// Removes the intent: what it announced is done, or was never begun.
+    /// Removes the intent: what it announced is done, or was never begun. Another one in its place stays.
     ///
     /// # Errors
     /// The system's.
     pub fn remove(self) -> io::Result<()> {
-        file::remove(&self.path).map(|_| ())
+        if is_at(&self.locked, &self.path) { file::remove(&self.path).map(|_| ()) } else { Ok(()) }
     }
+}
+
+/// Whether the writer of the intent at `path` lives. Needs no key.
+#[must_use]
+pub fn is_busy(path: &Path) -> bool {
+    let open = file::open_private(path).ok().flatten();
+    open.is_some_and(|open| try_flock(&open).is_ok_and(|taken| !taken))
 }
 
 /// A name for `token` that reveals nothing of it. It stands only in sealed places.

@@ -8,7 +8,7 @@
 use super::file::{self, unwritable};
 use super::intent::{self, Found, Intent, Written};
 use super::key::Key;
-use super::lock::Held;
+use super::lock::{Held, is_at};
 use super::record;
 use super::slot::Slot;
 use crate::failure::{Code, Failure, Outcome};
@@ -160,6 +160,11 @@ impl Reservation<'_> {
 
     fn try_commit(&mut self, record: &TokenRecord) -> io::Result<()> {
         let content = record::encode(&self.key, record)?;
+        if !is_at(&self.next, &self.next_path) {
+            // Taken away, perhaps replaced by the room of somebody under another lock file: that one stays.
+            self.next_path = file::draft_of(&self.slot.record_path())?;
+            self.next = file::create_new(&self.next_path)?;
+        }
         if write_over(&mut self.next, &content).is_err() {
             file::remove(&self.next_path)?;
             self.next = file::create_new(&self.next_path)?;
@@ -172,9 +177,9 @@ impl Reservation<'_> {
 
     /// Gives the room back: nothing was spent.
     pub fn release(mut self) {
-        let removed = file::remove(&self.next_path);
+        let removed = self.remove_room();
         let forgotten = self.intent.take().map_or(Ok(()), Written::remove);
-        if let Err(error) = removed.map(|_| ()).and(forgotten) {
+        if let Err(error) = removed.and(forgotten) {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
     }
@@ -182,10 +187,14 @@ impl Reservation<'_> {
     /// Gives the room back but leaves the intent: nobody knows whether the token was spent, and the next
     /// run must know that.
     pub fn leave_interrupted(mut self) {
-        if let Err(error) = file::remove(&self.next_path) {
+        if let Err(error) = self.remove_room() {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
         drop(self.intent.take());
+    }
+
+    fn remove_room(&self) -> io::Result<()> {
+        if is_at(&self.next, &self.next_path) { file::remove(&self.next_path).map(|_| ()) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One server's place in the store: reading its record, and taking it away.
 
 use super::file;
+use super::intent;
 use super::lock::{Held, LockFile};
 use super::place::Store;
 use super::record;
@@ -119,6 +120,12 @@ impl<'s> Slot<'s> {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             size: metadata.size(),
         })
+    }
+
+    /// Whether a renewal still runs, perhaps under a lock file that was replaced meanwhile.
+    #[must_use]
+    pub fn is_renewing(&self, _held: &Held) -> bool {
+        intent::is_busy(&self.beside("intent"))
     }
 
     /// Removes the record and what belongs to it, durable. The lock files and the registration stay.

@@ -121,15 +121,20 @@ impl<'a> Redemption<'a> {
                 self.end(&failure, tell);
             }
             Answer::Transient(failure) => {
-                reservation.release();
+                self.give_back(reservation);
                 self.end(&failure, tell);
             }
             Answer::Refused(failure) => {
-                reservation.release();
+                self.give_back(reservation);
                 self.suspect_client(&plan, &failure);
                 self.end(&failure, tell);
             }
         }
+    }
+
+    /// A fault says nothing about an earlier try: after one that was lost the token may still be spent.
+    fn give_back(&self, reservation: Reservation) {
+        if self.interrupted { reservation.leave_interrupted() } else { reservation.release() }
     }
 
     fn save(self, plan: &Plan, granted: &Granted, mut reservation: Reservation, tell: &dyn Fn(&Message)) {
