@@ -2,7 +2,7 @@
 
 mod support;
 
-use oauthserver::{AuthMethod, browser};
+use oauthserver::{AuthMethod, Client, browser};
 use support::{Sandbox, end, server, wait_for};
 
 #[test]
@@ -48,4 +48,26 @@ fn the_secret_of_a_newly_configured_client_is_not_sent_to_the_issuer_of_the_old_
     for request in server.requests() {
         assert_ne!(request.form_value("client_secret"), Some("the-new-secret"), "{erased:?}");
     }
+}
+
+#[test]
+fn a_configured_client_does_not_follow_its_server_to_another_issuer() {
+    let (server, other) = (server(3600), support::server(3600));
+    let client = || {
+        Client::confidential("ours", "s3cret").redirect_uri("http://127.0.0.1/callback").any_loopback_port()
+    };
+    server.reconfigure(|settings| settings.clients.push(client()));
+    let sandbox = Sandbox::with(&server);
+    let entry = serde_json::json!({"servers": {"demo": {"url": server.mcp_url(), "oauth2": {
+        "clientId": "ours", "clientSecret": "s3cret"}}}});
+    std::fs::write(sandbox.state("config.json"), entry.to_string()).unwrap();
+    sandbox.login("demo").succeeds();
+    sandbox.forget_browser();
+    server.reconfigure(|settings| settings.authorization_servers = Some(vec![other.issuer()]));
+    let refused = sandbox.run(&["login", "demo", "--timeout", "20"]).fails("untrusted_server", 5);
+    assert!(
+        refused.stderr.contains(&other.issuer()) && refused.stderr.contains(&server.issuer()),
+        "{refused:?}"
+    );
+    assert_eq!(sandbox.opened(), [""; 0]);
 }
