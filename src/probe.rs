@@ -93,7 +93,7 @@ impl<'a> Probe<'a> {
         let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, limits)) else {
             return false;
         };
-        match ping(&http, &url, Some(token)) {
+        match ping(&http.until(self.deadline), &url, Some(token)) {
             Ok(reply) => rejects_token(&reply),
             Err(fault) => {
                 log::debug!("the server could not be asked about the token, which is kept: {fault}");

@@ -61,5 +61,6 @@ fn wait_for_login(
             break;
         }
     }
-    obtain(vault, wish, deadline).map_err(|_| failure)
+    obtain(vault, wish, deadline)
+        .map_err(|other| if other.code == Code::UrlMismatch { other } else { failure })
 }

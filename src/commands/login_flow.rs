@@ -94,8 +94,8 @@ fn other_login(
 ) -> Outcome<Option<Answer>> {
     let record = match vault.peek() {
         Ok(record) => record,
-        // A login replaces what cannot be read back.
-        Err(failure) if failure.code == Code::CacheDamaged => None,
+        // A login replaces what cannot be read back, and what was made for another server or client.
+        Err(failure) if matches!(failure.code, Code::CacheDamaged | Code::UrlMismatch) => None,
         Err(failure) => return Err(failure),
     };
     let Some(record) = record else { return Ok(None) };
@@ -120,7 +120,7 @@ fn generation_of(record: Option<&TokenRecord>) -> String {
 
 /// The login itself, under the login lock.
 fn lead(session: &Session, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
-    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN.until(deadline))?;
+    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
     let found = discover(&http, &session.server, None)?;
     let registered = login_client::find_or_register(session, &http, &found)?;
     let code = ask_person(session, &found, &registered, opening, deadline)?;

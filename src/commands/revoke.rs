@@ -36,14 +36,12 @@ fn try_revoke(
     let endpoint = record.clear.revocation_endpoint.as_deref().ok_or_else(|| {
         Failure::new(Code::Unavailable, "the authorization server named no revocation endpoint")
     })?;
-    let secret = match (&registered, &loaded.server) {
-        (None, Some(server)) => {
-            // A name that points elsewhere today must not send its new secret to the old server.
-            binding::check(server, &record.clear)?;
-            server.client_secret.read(environment)?
-        }
-        _ => None,
-    };
+    // A secret that is configured for another client or issuer by now must not go to this one.
+    let configured = loaded
+        .server
+        .as_ref()
+        .filter(|server| server.client_id.is_some() && binding::check(server, &record.clear).is_ok());
+    let secret = configured.map_or(Ok(None), |server| server.client_secret.read(environment))?;
     let client = client::of_record(&record.clear, registered, secret)?;
     let http = Http::new(&loaded.machine.network, Limits::PLAIN)?;
     if let Some(token) = &record.refresh_token {
