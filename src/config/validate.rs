@@ -123,8 +123,9 @@ fn requests(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
         merged.number("refreshSkewSeconds", 0..=DAY)?.unwrap_or(REFRESH_SKEW_SECONDS);
     let resource = merged.any_text("resource")?;
     let ours = &TOKEN_PARAMETERS[usize::from(resource.is_none())..];
-    server.extra_params = parameters(merged, "extraParams", ours)?;
-    server.authorization_params = parameters(merged, "authorizationParams", &AUTHORIZATION_PARAMETERS)?;
+    server.extra_params = parameters(merged, "extraParams", ours)?.into();
+    server.authorization_params =
+        parameters(merged, "authorizationParams", &AUTHORIZATION_PARAMETERS)?.into();
     server.resource = match resource {
         None => extra_resource(&mut server.extra_params),
         Some(text) if text.is_empty() => ResourceParameter::Omitted,
@@ -185,7 +186,7 @@ fn switches(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     if let (Some(stated), Some(problem)) = (stated, header::problem(&headers)) {
         return Err(merged.complain(&stated, &problem));
     }
-    server.headers = headers;
+    server.headers = headers.into();
     Ok(())
 }
 

@@ -48,14 +48,6 @@ impl Limits {
     /// For a request that redeems a rotating token or a code: a server that rotates first and answers late
     /// has already spent the only good one, so the answer is waited for.
     pub const SPENDING: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(105) };
-
-    /// The same, but no request takes longer than from now to `deadline` (a moment, if that is over).
-    #[must_use]
-    pub fn until(self, deadline: Instant) -> Self {
-        // A time limit of zero would mean none.
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        Self { connect: self.connect.min(left), total: self.total.min(left) }
-    }
 }
 
 /// A complete answer.

@@ -97,7 +97,10 @@ impl<'s> Slot<'s> {
     fn adopt(&self) -> Outcome<Recovery> {
         let path = self.record_path();
         log::info!("adopting the answer that an interrupted process had saved");
-        std::fs::rename(self.beside("next"), &path)
+        // Its writer may have died before its sync: a rename must not come before the content.
+        let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
+        synced
+            .and_then(|()| std::fs::rename(self.beside("next"), &path))
             .and_then(|()| file::sync_directory(self.store().cache()))
             .and_then(|()| file::remove(&self.beside("intent")))
             .map_err(|error| unwritable(&path, &error))?;
