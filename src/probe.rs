@@ -16,8 +16,8 @@ use crate::store::state::Probed;
 use crate::vault::pause;
 use std::time::{Duration, Instant};
 
-/// How long the question may take.
-const LIMITS: Limits = Limits { connect: Duration::from_secs(2), total: Duration::from_secs(2) };
+/// How long the question may take, if the call has that long.
+const LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer lives, in milliseconds: long enough for ten sessions that start together, short enough
 /// not to hide a 401.
 const SHARED_MS: u64 = 3000;
@@ -29,13 +29,18 @@ pub struct Probe<'a> {
     slot: &'a Slot<'a>,
     server: &'a Server,
     network: &'a Network,
+    deadline: Instant,
 }
 
 impl<'a> Probe<'a> {
-    /// A probe of `server`.
+    /// A probe of `server` for a call that has to end at `deadline`.
     #[must_use]
-    pub fn new(slot: &'a Slot<'a>, server: &'a Server, network: &'a Network) -> Self {
-        Self { slot, server, network }
+    pub fn new(slot: &'a Slot<'a>, server: &'a Server, network: &'a Network, deadline: Instant) -> Self {
+        Self { slot, server, network, deadline }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).min(LIMIT)
     }
 
     /// Whether asking has proved useless a while ago.
@@ -49,7 +54,7 @@ impl<'a> Probe<'a> {
     /// Whether the server refuses the token of `generation`.
     #[must_use]
     pub fn rejects(&self, generation: &str, token: &Secret) -> bool {
-        let deadline = Instant::now() + LIMITS.total;
+        let deadline = Instant::now() + self.time_left();
         let mut lock = self.slot.probe_lock();
         loop {
             if let Some(known) = self.known(generation) {
@@ -74,6 +79,9 @@ impl<'a> Probe<'a> {
     }
 
     fn ask(&self, generation: &str, token: &Secret) -> bool {
+        if self.time_left().is_zero() {
+            return false;
+        }
         let rejected = self.send(token);
         let probed = Probed { generation: generation.to_owned(), at_ms: clock::now_ms(), rejected };
         self.slot.state().update(|state| state.probe = Some(probed));
@@ -81,10 +89,11 @@ impl<'a> Probe<'a> {
     }
 
     fn send(&self, token: &Secret) -> bool {
-        let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, LIMITS)) else {
+        let limits = Limits { connect: self.time_left(), total: self.time_left() };
+        let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, limits)) else {
             return false;
         };
-        match ping(&http, &url, Some(token)) {
+        match ping(&http.until(self.deadline), &url, Some(token)) {
             Ok(reply) => rejects_token(&reply),
             Err(fault) => {
                 log::debug!("the server could not be asked about the token, which is kept: {fault}");

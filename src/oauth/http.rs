@@ -19,6 +19,7 @@ use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::HeaderMap;
 use std::fmt;
 use std::io::Read;
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
@@ -47,6 +48,14 @@ impl Limits {
     /// For a request that redeems a rotating token or a code: a server that rotates first and answers late
     /// has already spent the only good one, so the answer is waited for.
     pub const SPENDING: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(105) };
+
+    /// The same, but no request takes longer than from now to `deadline` (a moment, if that is over).
+    #[must_use]
+    pub fn until(self, deadline: Instant) -> Self {
+        // A time limit of zero would mean none.
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        Self { connect: self.connect.min(left), total: self.total.min(left) }
+    }
 }
 
 /// A complete answer.
@@ -91,8 +100,10 @@ impl fmt::Debug for Reply {
 /// The client. Building one reads the system's certificate authorities, so build it once a flow.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Client,
+    // Never dropped: that would wait for a name resolution that hangs, and no time limit would hold.
+    client: ManuallyDrop<Client>,
     limits: Limits,
+    deadline: Option<Instant>,
 }
 
 impl Http {
@@ -101,7 +112,20 @@ impl Http {
     /// # Errors
     /// `config_invalid` naming `proxy` or `caBundle`; `internal` when the client cannot be built.
     pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
-        Ok(Self { client: build::client(network, limits)?, limits })
+        let client = ManuallyDrop::new(build::client(network, limits)?);
+        Ok(Self { client, limits, deadline: None })
+    }
+
+    /// The same client, all of whose requests together end by `deadline`.
+    #[must_use]
+    pub fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// How long a request that starts now may take.
+    fn time_left(&self) -> Duration {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(self.limits.total, |left| left.min(self.limits.total))
     }
 
     /// Sends `request` once and reads the answer, at most `cap` bytes of body.
@@ -109,7 +133,7 @@ impl Http {
     /// # Errors
     /// [`Transport`], which tells whether the request may have been received.
     pub fn send(&self, request: HttpRequest, cap: usize) -> Result<Reply, Transport> {
-        let deadline = Instant::now() + self.limits.total;
+        let deadline = Instant::now() + self.time_left();
         let response = self.start(request)?;
         let mut reply = head(&response);
         match read_body(response, cap, deadline) {
@@ -143,7 +167,11 @@ impl Http {
 
     fn start(&self, request: HttpRequest) -> Result<Response, Transport> {
         let mut request = Request::try_from(request).map_err(|_| fault::unusable_url())?;
-        *request.timeout_mut() = Some(self.limits.total);
+        let left = self.time_left();
+        if left.is_zero() {
+            return Err(Transport::NotSent("the time was over before it could be asked".to_owned()));
+        }
+        *request.timeout_mut() = Some(left);
         let what = described(&request);
         let outcome = self.client.execute(request).map_err(|error| fault::classify(&error));
         match &outcome {

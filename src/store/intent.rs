@@ -4,7 +4,7 @@
 
 use super::file;
 use super::key::Key;
-use super::lock::try_flock;
+use super::lock::{is_at, try_flock};
 use super::seal::{self, Kind};
 use crate::failure::Outcome;
 use crate::secret::Secret;
@@ -29,7 +29,7 @@ pub struct Intent {
 #[derive(Debug)]
 pub struct Written {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 /// What was found in the place of the intent.
@@ -66,7 +66,7 @@ impl Intent {
             // The failure to report is the one above.
             let _ = file::remove(&draft);
         }
-        Ok(Written { path: path.to_owned(), _locked: locked? })
+        Ok(Written { path: path.to_owned(), locked: locked? })
     }
 
     fn write_draft(&self, draft: &Path, key: &Key, name: &str) -> io::Result<File> {
@@ -98,12 +98,12 @@ impl Intent {
 }
 
 impl Written {
-    /// Removes the intent: what it announced is done, or was never begun.
+    /// Removes the intent: what it announced is done, or was never begun. Another one in its place stays.
     ///
     /// # Errors
     /// The system's.
     pub fn remove(self) -> io::Result<()> {
-        file::remove(&self.path).map(|_| ())
+        if is_at(&self.locked, &self.path) { file::remove(&self.path).map(|_| ()) } else { Ok(()) }
     }
 }
 

@@ -101,7 +101,14 @@ impl Store {
 
     fn has_records(&self) -> Outcome<bool> {
         let sealed = |name: &String| name.ends_with(".token.json") || name.ends_with(".client.json");
-        Ok(read_directory(&self.cache)?.iter().any(sealed))
+        // The key is one for all places, also where this server's records have one of their own.
+        let places = [self.cache.clone(), self.home.join("oauth")];
+        for place in places {
+            if read_directory(&place)?.iter().any(sealed) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -11,7 +11,7 @@
 use super::file::{self, unwritable};
 use super::intent::{self, Found, Intent, Written};
 use super::key::Key;
-use super::lock::{Held, LockFile};
+use super::lock::{Held, LockFile, is_at};
 use super::record;
 use super::slot::Slot;
 use crate::failure::Outcome;
@@ -204,6 +204,11 @@ impl Reservation<'_> {
 
     /// A new file takes the place of one that could not be written: a sync that failed proves nothing.
     fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        if self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path)) {
+            // Taken away, perhaps replaced by the room of somebody under another lock file: that one stays.
+            self.next_path = file::draft_of(&self.slot.record_path())?;
+            self.next = None;
+        }
         if self.next.take().is_some_and(|mut next| write_over(&mut next, content).is_ok()) {
             return Ok(());
         }
@@ -218,7 +223,7 @@ impl Reservation<'_> {
 
     /// Gives the room back, after whatever saved nothing. The intent goes too, unless there is doubt.
     pub fn release(mut self) {
-        if let Err(error) = file::remove(&self.next_path) {
+        if let Err(error) = self.remove_room() {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
         if !self.in_doubt {
@@ -231,6 +236,15 @@ impl Reservation<'_> {
         if let Some(Err(error)) = self.intent.take().map(Written::remove) {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
+    }
+
+    /// What stands at `.next` once ours is in its place, or was taken away, is somebody else's.
+    fn remove_room(&self) -> io::Result<()> {
+        let others = self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path));
+        if others || self.progress == Progress::InPlace {
+            return Ok(());
+        }
+        file::remove(&self.next_path).map(|_| ())
     }
 }
 
