@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a redemption is about to do.
@@ -75,7 +75,7 @@ impl Intent {
             return Err(io::Error::other("another process works on the same token"));
         }
         let body = serde_json::to_vec(self).map_err(io::Error::other)?;
-        created.write_all(&seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
+        file::write_all(&mut created, &seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
         created.sync_all()?;
         Ok(created)
     }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -108,9 +108,9 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 fn write_and_link(draft: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = file::create_new(draft)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let mut created = file::create_new(draft)?;
+    file::write_all(&mut created, bytes)?;
+    created.sync_all()?;
     match std::fs::hard_link(draft, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,

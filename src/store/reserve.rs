@@ -18,7 +18,7 @@ use crate::failure::Outcome;
 use crate::secret::Secret;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek};
 use std::path::PathBuf;
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
@@ -173,7 +173,7 @@ fn pad(path: &std::path::Path) -> io::Result<File> {
     let mut padding = vec![0_u8; RESERVE_BYTES];
     getrandom::fill(&mut padding).map_err(io::Error::other)?;
     let mut file = file::create_new(path)?;
-    file.write_all(&padding)?;
+    file::write_all(&mut file, &padding)?;
     file.sync_all()?;
     Ok(file)
 }
@@ -253,7 +253,7 @@ impl Reservation<'_> {
 
 fn write_over(file: &mut File, content: &[u8]) -> io::Result<()> {
     file.rewind()?;
-    file.write_all(content)?;
+    file::write_all(file, content)?;
     file.set_len(content.len() as u64)?;
     file.sync_all()
 }
