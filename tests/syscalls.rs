@@ -15,3 +15,5 @@ mod places;
 #[path = "syscalls/strace.rs"]
 mod strace;
 mod support;
+#[path = "syscalls/system.rs"]
+mod system;

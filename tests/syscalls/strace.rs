@@ -17,6 +17,7 @@ pub const START: &str = "?fork,?vfork,?clone,?clone3";
 pub const DRAFT: Option<&str> = Some("demo.token.json.intent.draft");
 pub const INTENT: Option<&str> = Some("demo.token.json.intent");
 pub const NEXT: Option<&str> = Some("demo.token.json.next");
+pub const RECORD: Option<&str> = Some("demo.token.json");
 pub const LOCK: Option<&str> = Some("demo.token.json.lock");
 pub const DIRECTORY: Option<&str> = Some(".");
 
@@ -39,7 +40,8 @@ pub struct Inject<'a> {
 }
 
 impl Inject<'_> {
-    fn options(&self, sandbox: &Sandbox) -> Vec<String> {
+    /// What strace is told.
+    pub fn options(&self, sandbox: &Sandbox) -> Vec<String> {
         let mut options = vec![format!("--trace={}", self.calls)];
         options.push(format!("--inject={}:{}:when={}", self.calls, self.what, self.when));
         if let Some(file) = self.file {
