@@ -4,8 +4,6 @@ use super::key::Key;
 use super::seal::{self, Damage, Kind};
 use crate::secret::Secret;
 use crate::token::{Clear, TokenRecord};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,14 +12,15 @@ use std::fmt;
 use std::io;
 use zeroize::Zeroizing;
 
-/// A new generation: 128 random bits, opaque, no secret, never derived from a token.
+/// A new generation: 128 random bits, opaque, no secret, never derived from a token. Hexadecimal, so that it
+/// can stand behind an option: other alphabets have words that begin with a dash.
 ///
 /// # Errors
 /// When the system has no random bytes.
 pub fn new_generation() -> io::Result<String> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(URL_SAFE_NO_PAD.encode(random))
+    Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
 
 /// The file that holds `record`.
@@ -142,6 +141,17 @@ mod tests {
         let file = encode(&key(), &record).unwrap();
         assert_eq!(decode(&key(), "demo", &file).unwrap(), record);
         assert_eq!(peek(&file).unwrap(), record.clear);
+    }
+
+    #[test]
+    fn a_generation_can_stand_behind_an_option() {
+        for _ in 0..1000 {
+            let generation = new_generation().unwrap();
+            assert!(
+                generation.len() == 32 && generation.bytes().all(|b| b.is_ascii_hexdigit()),
+                "{generation}"
+            );
+        }
     }
 
     #[test]
