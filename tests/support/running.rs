@@ -29,6 +29,11 @@ impl Running {
         Self { child, said, reader }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stands on its stderr so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
@@ -65,7 +70,7 @@ impl Running {
     pub fn end(self) -> Ran {
         let mut ran = super::end(self.child);
         self.reader.join().unwrap();
-        ran.stderr = self.said.lock().unwrap().clone();
+        ran.stderr.clone_from(&self.said.lock().unwrap());
         ran
     }
 }
