@@ -29,6 +29,11 @@ impl Running {
         Self { child, said, reader }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What stands on its stderr so far.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
