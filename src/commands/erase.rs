@@ -52,8 +52,7 @@ fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Done> {
     let held = wait_for_lock(args, slot)?;
     let mut done = Done::default();
     if args.scope != EraseScope::Client {
-        let (record, moved_aside) = read(args, slot, &held)?;
-        (done.record, done.erased) = (record, moved_aside);
+        (done.record, done.erased) = read(args, slot, &held)?;
         let stored = done.record.as_ref().map(|record| &record.clear.generation);
         if args.if_generation.is_some() && stored.is_some() && stored != args.if_generation.as_ref() {
             return Ok(Done { reason: Some("generation_changed"), ..Done::default() });

@@ -58,7 +58,8 @@ pub(super) struct Validated {
 /// `config_invalid` that names the key or the variable and what to do.
 pub(super) fn validate(name: &str, mut merged: Merged, env: &Environment) -> Outcome<Validated> {
     let merged = &mut merged;
-    let url = merged.parsed("url", server_url)?;
+    let url = merged
+        .parsed("url", |text| server_url(text).map_err(|problem| format!("is no server URL: {problem}")))?;
     let url = url.ok_or_else(|| merged.missing("url", "is missing; it is the URL of the MCP server"))?;
     let mut server = Server { name: name.to_owned(), url, ..Server::default() };
     endpoints(merged, &mut server)?;
