@@ -33,8 +33,8 @@ fn problem(name: &str) -> Option<String> {
 }
 
 fn has_test(path: &Path, test: &str) -> bool {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    let source = fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
     let start = format!("fn {test}(");
     let Some(at) = lines.iter().position(|line| line.starts_with(&start)) else { return false };
     let before = lines[..at].iter().rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
