@@ -4,7 +4,7 @@
 
 use super::file;
 use super::key::Key;
-use super::lock::try_flock;
+use super::lock::{is_at, try_flock};
 use super::seal::{self, Kind};
 use crate::failure::Outcome;
 use crate::secret::Secret;
@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a redemption is about to do.
@@ -29,7 +29,7 @@ pub struct Intent {
 #[derive(Debug)]
 pub struct Written {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 /// What was found in the place of the intent.
@@ -66,7 +66,7 @@ impl Intent {
             // The failure to report is the one above.
             let _ = file::remove(&draft);
         }
-        Ok(Written { path: path.to_owned(), _locked: locked? })
+        Ok(Written { path: path.to_owned(), locked: locked? })
     }
 
     fn write_draft(&self, draft: &Path, key: &Key, name: &str) -> io::Result<File> {
@@ -75,7 +75,7 @@ impl Intent {
             return Err(io::Error::other("another process works on the same token"));
         }
         let body = serde_json::to_vec(self).map_err(io::Error::other)?;
-        created.write_all(&seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
+        file::write_all(&mut created, &seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
         created.sync_all()?;
         Ok(created)
     }
@@ -98,12 +98,12 @@ impl Intent {
 }
 
 impl Written {
-    /// Removes the intent: what it announced is done, or was never begun.
+    /// Removes the intent: what it announced is done, or was never begun. Another one in its place stays.
     ///
     /// # Errors
     /// The system's.
     pub fn remove(self) -> io::Result<()> {
-        file::remove(&self.path).map(|_| ())
+        if is_at(&self.locked, &self.path) { file::remove(&self.path).map(|_| ()) } else { Ok(()) }
     }
 }
 

@@ -11,14 +11,14 @@
 use super::file::{self, unwritable};
 use super::intent::{self, Found, Intent, Written};
 use super::key::Key;
-use super::lock::{Held, LockFile};
+use super::lock::{Held, LockFile, is_at};
 use super::record;
 use super::slot::Slot;
 use crate::failure::Outcome;
 use crate::secret::Secret;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek};
 use std::path::PathBuf;
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
@@ -97,7 +97,10 @@ impl<'s> Slot<'s> {
     fn adopt(&self) -> Outcome<Recovery> {
         let path = self.record_path();
         log::info!("adopting the answer that an interrupted process had saved");
-        std::fs::rename(self.beside("next"), &path)
+        // Its writer may have died before its sync: a rename must not come before the content.
+        let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
+        synced
+            .and_then(|()| std::fs::rename(self.beside("next"), &path))
             .and_then(|()| file::sync_directory(self.store().cache()))
             .and_then(|()| file::remove(&self.beside("intent")))
             .map_err(|error| unwritable(&path, &error))?;
@@ -170,7 +173,7 @@ fn pad(path: &std::path::Path) -> io::Result<File> {
     let mut padding = vec![0_u8; RESERVE_BYTES];
     getrandom::fill(&mut padding).map_err(io::Error::other)?;
     let mut file = file::create_new(path)?;
-    file.write_all(&padding)?;
+    file::write_all(&mut file, &padding)?;
     file.sync_all()?;
     Ok(file)
 }
@@ -204,6 +207,11 @@ impl Reservation<'_> {
 
     /// A new file takes the place of one that could not be written: a sync that failed proves nothing.
     fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        if self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path)) {
+            // Taken away, perhaps replaced by the room of somebody under another lock file: that one stays.
+            self.next_path = file::draft_of(&self.slot.record_path())?;
+            self.next = None;
+        }
         if self.next.take().is_some_and(|mut next| write_over(&mut next, content).is_ok()) {
             return Ok(());
         }
@@ -218,7 +226,7 @@ impl Reservation<'_> {
 
     /// Gives the room back, after whatever saved nothing. The intent goes too, unless there is doubt.
     pub fn release(mut self) {
-        if let Err(error) = file::remove(&self.next_path) {
+        if let Err(error) = self.remove_room() {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
         if !self.in_doubt {
@@ -232,11 +240,20 @@ impl Reservation<'_> {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
     }
+
+    /// What stands at `.next` once ours is in its place, or was taken away, is somebody else's.
+    fn remove_room(&self) -> io::Result<()> {
+        let others = self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path));
+        if others || self.progress == Progress::InPlace {
+            return Ok(());
+        }
+        file::remove(&self.next_path).map(|_| ())
+    }
 }
 
 fn write_over(file: &mut File, content: &[u8]) -> io::Result<()> {
     file.rewind()?;
-    file.write_all(content)?;
+    file::write_all(file, content)?;
     file.set_len(content.len() as u64)?;
     file.sync_all()
 }

@@ -99,6 +99,10 @@ fn the_answers_of_erase_are_golden() {
     assert_eq!(erase(&["--if-generation", "older"]), golden("erase-generation-changed.json"));
     assert_eq!(erase(&["--if-generation", "gen"]), golden("erase.json"));
     assert_eq!(erase(&[]), golden("erase-nothing-stored.json"));
+    // Its record names no revocation endpoint.
+    let revoked = long_ago().run(&["erase", "demo", "--revoke"]).succeeds();
+    assert_eq!(revoked.stdout, golden("erase-not-revoked.json"));
+    assert!(revoked.stderr.contains("not revoked"), "{}", revoked.stderr);
 }
 
 #[test]
