@@ -20,7 +20,7 @@ use crate::secret::Secret;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::fs::File;
 use std::io::{self, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
 pub const RESERVE_BYTES: usize = 112 * 1024;
@@ -156,11 +156,9 @@ impl<'s> Slot<'s> {
     pub fn prove_writable(&self) -> Outcome<()> {
         self.store().prepare()?;
         self.store().key_for_writing()?;
-        let path =
-            file::draft_of(&self.record_path()).map_err(|error| unwritable(&self.record_path(), &error))?;
-        let written = pad(&path);
-        let removed = file::remove(&path);
-        written.and(removed).map(|_| ()).map_err(|error| unwritable(&path, &error))
+        let path = self.record_path();
+        let proved = file::draft_of(&path).and_then(|draft| unnamed_room(&draft));
+        proved.map(|_| ()).map_err(|error| unwritable(&path, &error))
     }
 }
 
@@ -174,12 +172,23 @@ fn continues(next: &TokenRecord, stored: &TokenRecord) -> bool {
     next.clear.predecessor != NO_PREDECESSOR && next.clear.predecessor == stored.clear.generation
 }
 
-/// A new file full of random bytes: a compressing file system must not promise room that it lacks.
-fn pad(path: &std::path::Path) -> io::Result<File> {
+/// A new file at `path`, full of padding.
+fn pad(path: &Path) -> io::Result<File> {
     file::remove(path)?;
+    padded(file::create_new(path)?)
+}
+
+/// The same without a name: a process that is killed meanwhile leaves nothing.
+fn unnamed_room(path: &Path) -> io::Result<File> {
+    let created = file::create_new(path)?;
+    file::remove(path)?;
+    padded(created)
+}
+
+/// The file full of random bytes, on disk: a compressing file system must not promise room that it lacks.
+fn padded(mut file: File) -> io::Result<File> {
     let mut padding = vec![0_u8; RESERVE_BYTES];
     getrandom::fill(&mut padding).map_err(io::Error::other)?;
-    let mut file = file::create_new(path)?;
     file::write_all(&mut file, &padding)?;
     file.sync_all()?;
     Ok(file)

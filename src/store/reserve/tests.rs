@@ -62,6 +62,18 @@ fn the_reserve_is_on_disk_in_full_before_anything_is_spent() {
     assert_eq!(files(&slot), ["demo.token.json.lock"]);
 }
 
+#[test]
+fn the_proof_that_a_record_can_be_written_leaves_nothing_also_when_it_is_killed() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let room = unnamed_room(&slot.beside("room")).unwrap();
+    assert_eq!(room.metadata().unwrap().len(), RESERVE_BYTES as u64);
+    assert_eq!(files(&slot), [""; 0], "while it stands");
+    slot.prove_writable().unwrap();
+    assert_eq!(files(&slot), [""; 0]);
+}
+
 /// What a process that died after the sync of `.next` leaves.
 fn die_before_rename(slot: &Slot, record: &TokenRecord, predecessor: &str) {
     let mut reservation = reserve(slot, predecessor, record.refresh_token.as_ref());
