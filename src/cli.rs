@@ -10,10 +10,11 @@ First use:
   mcp-credential get demo --format token                a valid access token, from now on
 
 In a script:
-  curl -H \"Authorization: Bearer $(mcp-credential get demo --format token)\" https://mcp.example.com/mcp
+  mcp-credential get demo --format header | curl -H @- https://mcp.example.com/mcp
 
-The exit status says what to do: 0 fine, 2 usage or configuration, 3 no such server, 4 a login is needed,
-5 something must not be trusted, 6 refused, 75 try again later. See protocol.md.";
+The exit status says what to do: 0 here is a token, 2 correct the command or the
+configuration, 3 add the server, 4 log in, 5 something must not be trusted,
+6 refused, 75 try again later. The whole contract is in protocol.md.";
 
 /// One OAuth login for every MCP client on this machine.
 #[derive(Debug, Parser)]

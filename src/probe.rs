@@ -16,8 +16,8 @@ use crate::store::state::Probed;
 use crate::vault::pause;
 use std::time::{Duration, Instant};
 
-/// How long the question may take.
-const LIMITS: Limits = Limits { connect: Duration::from_secs(2), total: Duration::from_secs(2) };
+/// How long the question may take, if the call has that long.
+const LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer lives, in milliseconds: long enough for ten sessions that start together, short enough
 /// not to hide a 401.
 const SHARED_MS: u64 = 3000;
@@ -29,13 +29,18 @@ pub struct Probe<'a> {
     slot: &'a Slot<'a>,
     server: &'a Server,
     network: &'a Network,
+    deadline: Instant,
 }
 
 impl<'a> Probe<'a> {
-    /// A probe of `server`.
+    /// A probe of `server` for a call that has to end at `deadline`.
     #[must_use]
-    pub fn new(slot: &'a Slot<'a>, server: &'a Server, network: &'a Network) -> Self {
-        Self { slot, server, network }
+    pub fn new(slot: &'a Slot<'a>, server: &'a Server, network: &'a Network, deadline: Instant) -> Self {
+        Self { slot, server, network, deadline }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).min(LIMIT)
     }
 
     /// Whether asking has proved useless a while ago.
@@ -49,7 +54,7 @@ impl<'a> Probe<'a> {
     /// Whether the server refuses the token of `generation`.
     #[must_use]
     pub fn rejects(&self, generation: &str, token: &Secret) -> bool {
-        let deadline = Instant::now() + LIMITS.total;
+        let deadline = Instant::now() + self.time_left();
         let mut lock = self.slot.probe_lock();
         loop {
             if let Some(known) = self.known(generation) {
@@ -74,21 +79,26 @@ impl<'a> Probe<'a> {
     }
 
     fn ask(&self, generation: &str, token: &Secret) -> bool {
-        let rejected = self.send(token);
+        if self.time_left().is_zero() {
+            return false;
+        }
+        // A question that was not answered says nothing to others.
+        let Some(rejected) = self.send(token) else { return false };
         let probed = Probed { generation: generation.to_owned(), at_ms: clock::now_ms(), rejected };
         self.slot.state().update(|state| state.probe = Some(probed));
         rejected
     }
 
-    fn send(&self, token: &Secret) -> bool {
-        let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, LIMITS)) else {
-            return false;
+    fn send(&self, token: &Secret) -> Option<bool> {
+        let limits = Limits { connect: self.time_left(), total: self.time_left() };
+        let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, limits)) else {
+            return None;
         };
-        match ping(&http, &url, Some(token)) {
-            Ok(reply) => rejects_token(&reply),
+        match ping(&http.until(self.deadline), &url, Some(token)) {
+            Ok(reply) => Some(rejects_token(&reply)),
             Err(fault) => {
                 log::debug!("the server could not be asked about the token, which is kept: {fault}");
-                false
+                None
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The broker's vault in the real world: records in the store, redemption in a worker.
 
+use crate::binding;
 use crate::broker::{Redeemed, Vault};
 use crate::clock;
 use crate::config::{Environment, Network, SecretSource, Server};
@@ -44,7 +45,7 @@ impl<'a> StoreVault<'a> {
     /// Hands the lock to a worker that does `task`.
     #[must_use]
     pub fn work(&self, lock: Held, task: Task, deadline: Instant) -> Redeemed {
-        let client_secret = match self.server.client_secret.read(self.environment) {
+        let client_secret = match self.server.client_secret.read_by(self.environment, deadline) {
             Ok(secret) => secret,
             Err(failure) => return Redeemed::Failed(failure),
         };
@@ -52,13 +53,9 @@ impl<'a> StoreVault<'a> {
         let job = Job::new(self.slot.store(), server, client_secret, self.network.clone(), task);
         worker::redeem(lock, &job, deadline)
     }
-}
-
-impl Vault for StoreVault<'_> {
-    type Lock = Held;
 
     /// Waiters look many times a second, so an unchanged record is not read again.
-    fn peek(&self) -> Outcome<Option<TokenRecord>> {
+    fn read(&self) -> Outcome<Option<TokenRecord>> {
         let stamp = self.slot.stamp();
         if let (Some(stamp), Some((seen, record))) = (stamp, &*self.seen.borrow())
             && stamp == *seen
@@ -69,12 +66,24 @@ impl Vault for StoreVault<'_> {
         *self.seen.borrow_mut() = stamp.map(|stamp| (stamp, record.clone()));
         Ok(record)
     }
+}
+
+impl Vault for StoreVault<'_> {
+    type Lock = Held;
+
+    /// A record that another process has put there for another server, issuer or client is no answer,
+    /// whenever it comes.
+    fn peek(&self) -> Outcome<Option<TokenRecord>> {
+        let record = self.read()?;
+        record.as_ref().map_or(Ok(()), |record| binding::check(self.server, &record.clear))?;
+        Ok(record)
+    }
 
     fn try_lock(&self) -> Outcome<Option<Held>> {
         if !self.prepared.replace(true) {
             self.slot.store().prepare()?;
         }
-        self.lock.borrow_mut().try_take()
+        self.slot.try_token_lock(&mut self.lock.borrow_mut())
     }
 
     fn shared_failure(&self, generation: &str) -> Option<Failure> {

@@ -5,13 +5,7 @@ mod support;
 
 use oauthserver::{Endpoint, Fault, OAuthServer, Times};
 use std::collections::HashSet;
-use support::{Ran, Sandbox, end, server, wait_until_stale};
-
-/// Runs the same command many times at once.
-fn crowd(sandbox: &Sandbox, count: usize, arguments: &[&str]) -> Vec<Ran> {
-    let children: Vec<_> = (0..count).map(|_| sandbox.start(arguments)).collect();
-    children.into_iter().map(end).collect()
-}
+use support::{Ran, Sandbox, server, wait_until_stale};
 
 fn generations(crowd: &[Ran]) -> HashSet<String> {
     crowd.iter().map(|ran| ran.text("generation")).collect()
@@ -30,7 +24,7 @@ fn sixty_four_gets_on_an_expired_token_cause_one_request_and_get_equal_answers()
     let sandbox = Sandbox::logged_in(&server);
     let first = sandbox.run(&["get", "demo"]).succeeds();
     let before = age(&sandbox, &server, &first);
-    let crowd = crowd(&sandbox, 64, &["get", "demo"]);
+    let crowd = sandbox.crowd(64, &["get", "demo"]);
     for ran in &crowd {
         assert_eq!(ran.status, 0, "{ran:?}");
     }
@@ -57,7 +51,7 @@ fn tokens_that_live_three_seconds_work_as_well_as_long_ones() {
         let before = server.refreshes().len();
         let answer = sandbox.run(&["get", "demo"]).succeeds();
         wait_until_stale(&answer.json());
-        let crowd = crowd(&sandbox, 64, &["get", "demo", "--timeout", "60"]);
+        let crowd = sandbox.crowd(64, &["get", "demo", "--timeout", "60"]);
         for ran in &crowd {
             assert_eq!(ran.status, 0, "{ran:?}");
         }
@@ -76,7 +70,7 @@ fn twenty_callers_that_met_the_same_401_cause_one_request() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
     let rejected = sandbox.run(&["get", "demo"]).succeeds().text("generation");
-    let crowd = crowd(&sandbox, 20, &["refresh", "demo", "--rejected-generation", &rejected]);
+    let crowd = sandbox.crowd(20, &["refresh", "demo", "--rejected-generation", &rejected]);
     for ran in &crowd {
         assert_eq!(ran.status, 0, "{ran:?}");
     }
@@ -92,7 +86,7 @@ fn a_failure_is_shared_by_callers_of_the_same_moment() {
     let sandbox = Sandbox::logged_in(&server);
     let rejected = sandbox.run(&["get", "demo"]).succeeds().text("generation");
     server.fault(Endpoint::Refresh, Fault::too_many_requests(30), Times::Always);
-    let crowd = crowd(&sandbox, 20, &["refresh", "demo", "--rejected-generation", &rejected]);
+    let crowd = sandbox.crowd(20, &["refresh", "demo", "--rejected-generation", &rejected]);
     for ran in &crowd {
         assert_eq!((ran.status, ran.json()["error"]["code"].as_str()), (75, Some("rate_limited")), "{ran:?}");
         assert!(ran.json()["error"]["retry_after"].as_u64().is_some_and(|left| left <= 30), "{ran:?}");
@@ -111,7 +105,7 @@ fn many_cold_starts_of_client_credentials_share_one_grant() {
         .variable("OAUTH2_GRANT", "client_credentials")
         .variable("OAUTH2_CLIENT_ID", "bot")
         .variable("OAUTH2_CLIENT_SECRET", "s3cret");
-    let crowd = crowd(&sandbox, 32, &["get", "bot"]);
+    let crowd = sandbox.crowd(32, &["get", "bot"]);
     for ran in &crowd {
         assert_eq!(ran.status, 0, "{ran:?}");
     }

@@ -7,7 +7,7 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::time::Instant;
 
-/// How often a refresh process may vanish without an answer before that counts as a fault of ours.
+/// How often a refresh process may vanish without an answer before the call gives up.
 const VANISHED_LIMIT: usize = 3;
 
 /// What keeps the records, holds the lock and redeems.
@@ -177,7 +177,7 @@ fn timed_out() -> Failure {
 }
 
 fn worker_vanished() -> Failure {
-    Failure::new(Code::Other, "the process that renews the token ended without an answer; try again")
+    Failure::new(Code::Unavailable, "the process that renews the token ended without an answer; try again")
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Done> {
     let held = wait_for_lock(args, slot)?;
     let mut done = Done::default();
     if args.scope != EraseScope::Client {
-        done.record = read(args, slot, &held)?;
+        (done.record, done.erased) = read(args, slot, &held)?;
         let stored = done.record.as_ref().map(|record| &record.clear.generation);
         if args.if_generation.is_some() && stored.is_some() && stored != args.if_generation.as_ref() {
             return Ok(Done { reason: Some("generation_changed"), ..Done::default() });
@@ -65,15 +65,16 @@ fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Done> {
     Ok(if done.erased { done } else { nothing() })
 }
 
-/// The record as it is under the lock. One that cannot be read is moved aside, if everything is to go.
-fn read(args: &EraseArgs, slot: &Slot, held: &Held) -> Outcome<Option<TokenRecord>> {
+/// The record as it is under the lock. One that cannot be read is moved aside, if everything is to go; the
+/// second value says so.
+fn read(args: &EraseArgs, slot: &Slot, held: &Held) -> Outcome<(Option<TokenRecord>, bool)> {
     match slot.peek() {
         Err(failure) if failure.code == Code::CacheDamaged && args.scope == EraseScope::All => {
             let aside = slot.set_aside(held)?;
             say(&format!("the damaged record was moved to {}", aside.display()));
-            Ok(None)
+            Ok((None, true))
         }
-        other => other,
+        other => other.map(|record| (record, false)),
     }
 }
 
@@ -83,7 +84,7 @@ fn wait_for_lock(args: &EraseArgs, slot: &Slot) -> Outcome<Held> {
     let mut lock = slot.token_lock();
     let mut told = false;
     loop {
-        if let Some(held) = lock.try_take()? {
+        if let Some(held) = slot.try_token_lock(&mut lock)? {
             return Ok(held);
         }
         if Instant::now() >= deadline {

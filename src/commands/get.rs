@@ -2,7 +2,7 @@
 
 use super::interact;
 use super::session::Session;
-use crate::broker::{Answer, Source, Vault, Wish, obtain};
+use crate::broker::{Answer, Source, Wish, obtain};
 use crate::cli::{Format, GetArgs, VerifyArg};
 use crate::config::Environment;
 use crate::failure::{Code, Outcome};
@@ -47,7 +47,6 @@ impl Call<'_> {
         let session = self.session;
         let network = &session.loaded.machine.network;
         let vault = StoreVault::new(self.slot, &session.server, network, session.environment);
-        session.check_binding(vault.peek()?.as_ref())?;
         match obtain(&vault, wish, self.deadline) {
             Err(failure) if failure.code == Code::InteractionRequired => interact::or_refuse(
                 session,
@@ -70,7 +69,8 @@ impl Call<'_> {
 
     /// A cached token that the server refuses is replaced, once.
     fn verified(&self, answer: Answer, wish: &Wish, how: VerifyArg) -> Outcome<Answer> {
-        let probe = Probe::new(self.slot, &self.session.server, &self.session.loaded.machine.network);
+        let network = &self.session.loaded.machine.network;
+        let probe = Probe::new(self.slot, &self.session.server, network, self.deadline);
         let rejected = |answer: &Answer| probe.rejects(&answer.clear.generation, &answer.access_token);
         let believed = how == VerifyArg::Auto && probe.is_off();
         if answer.source != Source::Cache || believed || !rejected(&answer) {

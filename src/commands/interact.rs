@@ -1,6 +1,7 @@
 //! When only a person can help: may a login start, does one already run, or is it `interaction_required`?
 
 use super::login_flow::{self, Opening};
+use super::quiet;
 use super::session::{Session, interactive};
 use crate::broker::{Answer, Need, Vault, Wish, judge, obtain};
 use crate::cli::InteractiveArg;
@@ -10,9 +11,6 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::vault::{StoreVault, pause};
 use std::io::IsTerminal;
 use std::time::Instant;
-
-/// For how long after a failed or unanswered login no browser is opened by itself, in seconds.
-const QUIET_AFTER_FAILURE: u64 = 600;
 
 /// Logs in where a login may start; else waits for one that is under way; else says that one is needed.
 ///
@@ -29,12 +27,8 @@ pub fn or_refuse(
     if !may_start(session, typed) {
         return wait_for_login(session, vault, wish, deadline, failure);
     }
-    if let Some(minutes) = minutes_of_quiet(session) {
-        let text = format!(
-            "{}; the last login was not completed, so no browser is opened by itself for {minutes} more minutes",
-            failure.message
-        );
-        return Err(Failure::new(Code::InteractionRequired, text));
+    if let Err(quiet) = quiet::check(session, &failure.message) {
+        return wait_for_login(session, vault, wish, deadline, quiet);
     }
     login_flow::run(session, vault, Some(wish), Opening::Browser, None)
 }
@@ -45,13 +39,6 @@ fn may_start(session: &Session, typed: Option<InteractiveArg>) -> bool {
         Interactive::Never => false,
         Interactive::Auto => std::io::stderr().is_terminal() && !session.environment.is_ci(),
     }
-}
-
-/// A clock that was set back ends the quiet time.
-fn minutes_of_quiet(session: &Session) -> Option<u64> {
-    let failed_at = session.slot().state().read().login_failed_at?;
-    let age = clock::now().checked_sub(failed_at)?;
-    (age < QUIET_AFTER_FAILURE).then(|| (QUIET_AFTER_FAILURE - age).div_ceil(60))
 }
 
 fn wait_for_login(
@@ -74,5 +61,6 @@ fn wait_for_login(
             break;
         }
     }
-    obtain(vault, wish, deadline).map_err(|_| failure)
+    obtain(vault, wish, deadline)
+        .map_err(|other| if other.code == Code::UrlMismatch { other } else { failure })
 }

@@ -4,14 +4,16 @@ use super::session::Session;
 use crate::client;
 use crate::clock;
 use crate::config::{AuthMethod, Callback};
-use crate::failure::Outcome;
+use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::callback::Listener;
 use crate::oauth::client_auth;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::http::Http;
 use crate::oauth::registration::register;
+use crate::oauth::url::same_server;
 use crate::store::client::{ClientClear, ClientRecord};
+use crate::text::one_line;
 use url::Url;
 
 /// A client, and the listener whose redirect URI it may use.
@@ -30,6 +32,7 @@ pub struct Registered {
 pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
     let server = &session.server;
     if let Some(client_id) = &server.client_id {
+        refuse_other_issuer(session, found, client_id)?;
         let client_secret = server.client_secret.read(session.environment)?;
         let advertised = found.token_endpoint_auth_methods.as_deref();
         let method = client_auth::choose(server.auth_method, advertised, client_secret.is_some());
@@ -43,6 +46,26 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
         Some(registered) => Ok(registered),
         None => register_now(session, http, found),
     }
+}
+
+/// A configured client belongs to the issuer that it logged in at, unless the configuration says otherwise
+/// (MCP authorization: credentials that no longer match are an error).
+fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -> Outcome<()> {
+    let server = &session.server;
+    let stored = session.slot().peek_clear().ok().flatten().filter(|clear| clear.client_id == client_id);
+    let Some(stored) = stored.filter(|stored| same_server(&stored.url, &server.url)) else { return Ok(()) };
+    if server.issuer.is_some() || server.token_url.is_some() || stored.issuer == found.issuer {
+        return Ok(());
+    }
+    let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
+    let text = format!(
+        "the server now names the issuer {}, but client {} belongs to {}; if the client is registered at the new one as \
+         well, set `issuer` to it, else configure another client",
+        named(&found.issuer),
+        one_line(client_id),
+        named(&stored.issuer)
+    );
+    Err(Failure::new(Code::UntrustedServer, text).of_server(&server.name))
 }
 
 /// The stored registration, if it belongs here and its redirect URI can be listened on.

@@ -20,6 +20,7 @@ use crate::worker::Task;
 use std::time::{Duration, Instant};
 
 use super::login_client::{self, Registered};
+use super::quiet;
 
 /// How long the exchange of the code may take, in seconds: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
@@ -53,6 +54,10 @@ pub fn run(
     let (_lock, waited) = login_lock(session, deadline)?;
     if let Some(answer) = other_login(vault, wish, waited, &before)? {
         return Ok(answer);
+    }
+    if wish.is_some() {
+        // Whoever waited for a login that the person refused must not ask again.
+        quiet::check(session, "a login is needed")?;
     }
     let outcome = lead(session, vault, opening, deadline);
     if outcome.is_err() {
@@ -89,8 +94,8 @@ fn other_login(
 ) -> Outcome<Option<Answer>> {
     let record = match vault.peek() {
         Ok(record) => record,
-        // A login replaces what cannot be read back.
-        Err(failure) if failure.code == Code::CacheDamaged => None,
+        // A login replaces what cannot be read back, and what was made for another server or client.
+        Err(failure) if matches!(failure.code, Code::CacheDamaged | Code::UrlMismatch) => None,
         Err(failure) => return Err(failure),
     };
     let Some(record) = record else { return Ok(None) };
@@ -115,7 +120,7 @@ fn generation_of(record: Option<&TokenRecord>) -> String {
 
 /// The login itself, under the login lock.
 fn lead(session: &Session, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
-    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?;
+    let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
     let found = discover(&http, &session.server, None)?;
     let registered = login_client::find_or_register(session, &http, &found)?;
     let code = ask_person(session, &found, &registered, opening, deadline)?;

@@ -9,6 +9,7 @@ pub mod list;
 pub mod login;
 mod login_client;
 mod login_flow;
+mod quiet;
 pub mod refresh;
 pub mod remove;
 mod revoke;

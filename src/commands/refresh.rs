@@ -31,7 +31,6 @@ fn answer(session: &Session, args: &RefreshArgs) -> Outcome<Answer> {
     let slot = session.slot();
     let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment);
     let record = vault.peek()?;
-    session.check_binding(record.as_ref())?;
     let rejected = args.rejected_generation.clone().or_else(|| record.as_ref().and_then(forced));
     let wish = Wish { rejected, ..session.wish() };
     match obtain(&vault, &wish, deadline) {

@@ -2,6 +2,7 @@
 //! asked is told to the person, and changes nothing.
 
 use super::session::say;
+use crate::binding;
 use crate::client;
 use crate::config::{Environment, Loaded};
 use crate::failure::{Code, Failure, Outcome};
@@ -31,13 +32,16 @@ fn try_revoke(
     record: &TokenRecord,
     registered: Option<ClientRecord>,
 ) -> Outcome<()> {
+    let registered = registered.filter(|known| known.clear.client_id == record.clear.client_id);
     let endpoint = record.clear.revocation_endpoint.as_deref().ok_or_else(|| {
         Failure::new(Code::Unavailable, "the authorization server named no revocation endpoint")
     })?;
-    let secret = match (&registered, &loaded.server) {
-        (None, Some(server)) => server.client_secret.read(environment)?,
-        _ => None,
-    };
+    // A secret that is configured for another client or issuer by now must not go to this one.
+    let configured = loaded
+        .server
+        .as_ref()
+        .filter(|server| server.client_id.is_some() && binding::check(server, &record.clear).is_ok());
+    let secret = configured.map_or(Ok(None), |server| server.client_secret.read(environment))?;
     let client = client::of_record(&record.clear, registered, secret)?;
     let http = Http::new(&loaded.machine.network, Limits::PLAIN)?;
     if let Some(token) = &record.refresh_token {

@@ -8,7 +8,6 @@ use crate::config::{self, Environment, Interactive, Loaded, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
 use crate::store::{Slot, Store};
-use crate::token::TokenRecord;
 use std::time::{Duration, Instant};
 
 /// One server, opened for a verb.
@@ -63,14 +62,6 @@ impl<'e> Session<'e> {
             return Err(Failure::new(Code::UrlMismatch, text).of_server(&self.server.name));
         }
         Ok(())
-    }
-
-    /// Refuses a stored token that was issued for something else than the configuration says.
-    ///
-    /// # Errors
-    /// `url_mismatch`.
-    pub fn check_binding(&self, record: Option<&TokenRecord>) -> Outcome<()> {
-        record.map_or(Ok(()), |record| binding::check(&self.server, &record.clear))
     }
 
     /// What a call asks for, before its own wishes.

@@ -40,6 +40,20 @@ impl SecretSource {
         }
     }
 
+    /// As [`SecretSource::read`]; a command is also stopped at `deadline`.
+    ///
+    /// # Errors
+    /// Those of [`SecretSource::read`].
+    pub fn read_by(&self, env: &Environment, deadline: Instant) -> Outcome<Option<Secret>> {
+        match self {
+            Self::Command(words) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                from_command(words, env, TIME_LIMIT.min(left)).map(Some)
+            }
+            _ => self.read(env),
+        }
+    }
+
     /// The environment variable that carries the secret; no child process gets it.
     #[must_use]
     pub fn variable(&self) -> Option<&str> {
@@ -118,7 +132,7 @@ fn run(words: &[String], env: &Environment, limit: Duration) -> Result<Zeroizing
     match (output, end(&mut child, deadline)) {
         (Some(output), Some(status)) if status.success() || output.len() as u64 > SIZE_LIMIT => Ok(output),
         (Some(_), Some(status)) => Err(Trouble::Ended(format!("failed ({status})"))),
-        _ => Err(Trouble::Ended(format!("took longer than {} s", limit.as_secs()))),
+        _ => Err(Trouble::Ended(format!("took longer than {:.1} s", limit.as_secs_f32()))),
     }
 }
 
@@ -164,6 +178,8 @@ fn kill(child: &mut Child) {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     // Already gone is as good as ended.
     let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+    // It may have moved to another group, and is waited for.
+    let _ = child.kill();
 }
 
 #[cfg(not(unix))]

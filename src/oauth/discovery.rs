@@ -129,6 +129,9 @@ fn resource_value(server: &Server, published: Option<&Published>) -> Option<Stri
     }
 }
 
+/// The longest URL of an endpoint, in bytes: it is stored, and has to fit into the room that is reserved.
+const LONGEST_ENDPOINT: usize = 4096;
+
 /// One discovery: the server and its parsed URL.
 struct Story<'a> {
     web: &'a dyn Web,
@@ -192,6 +195,9 @@ impl<'a> Story<'a> {
         let url = crate::oauth::url::endpoint(text).map_err(|why| refuse(&why))?;
         if url.fragment().is_some() {
             return Err(refuse("it has a fragment"));
+        }
+        if text.len() > LONGEST_ENDPOINT {
+            return Err(refuse("it is longer than any endpoint needs to be"));
         }
         self.may_name(&url).map_err(|kind| {
             let host = url.host_str().unwrap_or_default();

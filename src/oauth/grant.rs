@@ -17,7 +17,7 @@ use crate::clock;
 use crate::config::AuthMethod;
 use crate::failure::Failure;
 use crate::oauth::http::{Http, Reply, TOKEN_LIMIT, Transport};
-use crate::secret::Secret;
+use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
 
 /// The client as the token endpoint knows it.
@@ -77,7 +77,7 @@ pub struct TokenRequest {
     /// `audience`, where it is configured.
     pub audience: Option<String>,
     /// Configured extra form parameters, in order.
-    pub extra_params: Vec<(String, String)>,
+    pub extra_params: Pairs,
 }
 
 /// A successful answer (RFC 6749, section 5.1), checked: the tokens are printable and of bounded size.

@@ -14,11 +14,14 @@ mod tests;
 
 use crate::config::Network;
 use crate::failure::Outcome;
+use crate::oauth::url::is_loopback;
 use oauth2::HttpRequest;
 use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::HeaderMap;
 use std::fmt;
 use std::io::Read;
+use std::mem::ManuallyDrop;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
@@ -88,20 +91,40 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// The client. Building one reads the system's certificate authorities, so build it once a flow.
+/// The client. Its first https request reads the system's certificate authorities, so build it once a flow.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Client,
+    plan: build::Plan,
+    near: Built,
+    far: Built,
     limits: Limits,
+    deadline: Option<Instant>,
 }
+
+/// A client that is built when it is first needed.
+// Never dropped: that would wait for a name resolution that hangs, and no time limit would hold.
+type Built = OnceLock<ManuallyDrop<Client>>;
 
 impl Http {
     /// A client for `network` whose requests are held to `limits`.
     ///
     /// # Errors
-    /// `config_invalid` naming `proxy` or `caBundle`; `internal` when the client cannot be built.
+    /// `config_invalid` naming `proxy` or `caBundle`.
     pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
-        Ok(Self { client: build::client(network, limits)?, limits })
+        let plan = build::Plan::new(network, limits)?;
+        Ok(Self { plan, near: Built::new(), far: Built::new(), limits, deadline: None })
+    }
+
+    /// The same client, all of whose requests together end by `deadline`.
+    #[must_use]
+    pub fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// How long a request that starts now may take.
+    fn time_left(&self) -> Duration {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(self.limits.total, |left| left.min(self.limits.total))
     }
 
     /// Sends `request` once and reads the answer, at most `cap` bytes of body.
@@ -109,7 +132,7 @@ impl Http {
     /// # Errors
     /// [`Transport`], which tells whether the request may have been received.
     pub fn send(&self, request: HttpRequest, cap: usize) -> Result<Reply, Transport> {
-        let deadline = Instant::now() + self.limits.total;
+        let deadline = Instant::now() + self.time_left();
         let response = self.start(request)?;
         let mut reply = head(&response);
         match read_body(response, cap, deadline) {
@@ -143,14 +166,31 @@ impl Http {
 
     fn start(&self, request: HttpRequest) -> Result<Response, Transport> {
         let mut request = Request::try_from(request).map_err(|_| fault::unusable_url())?;
-        *request.timeout_mut() = Some(self.limits.total);
+        let client = self.client_for(request.url())?;
+        let left = self.time_left();
+        if left.is_zero() {
+            return Err(Transport::NotSent("the time was over before it could be asked".to_owned()));
+        }
+        *request.timeout_mut() = Some(left);
         let what = described(&request);
-        let outcome = self.client.execute(request).map_err(|error| fault::classify(&error));
+        let outcome = client.execute(request).map_err(|error| fault::classify(&error));
         match &outcome {
             Ok(response) => log::debug!("{what}: HTTP {}", response.status().as_u16()),
             Err(fault) => log::debug!("{what}: {fault}"),
         }
         outcome
+    }
+
+    /// Which client carries a request to `url`.
+    fn client_for(&self, url: &Url) -> Result<&Client, Transport> {
+        let near = url.scheme() == "http" && is_loopback(url);
+        let built = if near { &self.near } else { &self.far };
+        if let Some(client) = built.get() {
+            return Ok(client);
+        }
+        let client = if near { self.plan.near() } else { self.plan.far() };
+        let client = client.map_err(|_| fault::no_client())?;
+        Ok(built.get_or_init(|| ManuallyDrop::new(client)))
     }
 }
 

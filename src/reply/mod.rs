@@ -36,7 +36,7 @@ fn authorization(answer: &Answer) -> String {
 fn headers(answer: &Answer, server: &Server) -> Outcome<()> {
     let mut headers = Map::new();
     headers.insert("Authorization".to_owned(), Value::String(authorization(answer)));
-    for (name, value) in &server.headers {
+    for (name, value) in server.headers.iter() {
         headers.insert(name.clone(), Value::String(value.clone()));
     }
     let text = Value::Object(headers).to_string();
@@ -86,10 +86,11 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "mcp-credential: {text}");
 }
 
-/// The failure with the command that helps, where there is one.
+/// The failure with the command that helps, where there is one and its text does not name it already.
 fn spoken(failure: &Failure) -> String {
-    match native::login_command(failure) {
-        Some(command) => format!("{failure}; run `{}`", command.join(" ")),
+    let command = native::login_command(failure).map(|command| format!("`{}`", command.join(" ")));
+    match command.filter(|command| !failure.message.contains(command)) {
+        Some(command) => format!("{failure}; run {command}"),
         None => failure.to_string(),
     }
 }

@@ -103,6 +103,21 @@ fn private(path: &Path, flags: OFlags) -> io::Result<File> {
     Ok(file)
 }
 
+/// Writes `content` to the beginning of a file that was just opened or rewound.
+///
+/// A file size limit of the process (`RLIMIT_FSIZE`, `ulimit -f`) is an error like a full disk: left to the
+/// system, it would be a signal that ends the process.
+///
+/// # Errors
+/// The system's; `EFBIG` for more than the limit.
+pub fn write_all(file: &mut File, content: &[u8]) -> io::Result<()> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    if limit.is_some_and(|limit| content.len() as u64 > limit) {
+        return Err(rustix::io::Errno::FBIG.into());
+    }
+    file.write_all(content)
+}
+
 /// Removes `path`; a missing file is no error.
 ///
 /// # Errors
@@ -150,7 +165,7 @@ pub fn replace(path: &Path, content: &[u8], durable: Durable) -> io::Result<()> 
 
 fn write_draft(draft: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
     let mut file = create_new(draft)?;
-    file.write_all(content)?;
+    write_all(&mut file, content)?;
     if durable == Durable::Yes { file.sync_all() } else { Ok(()) }
 }
 

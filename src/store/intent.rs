@@ -4,7 +4,7 @@
 
 use super::file;
 use super::key::Key;
-use super::lock::try_flock;
+use super::lock::{is_at, try_flock};
 use super::seal::{self, Kind};
 use crate::failure::Outcome;
 use crate::secret::Secret;
@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a redemption is about to do.
@@ -29,7 +29,7 @@ pub struct Intent {
 #[derive(Debug)]
 pub struct Written {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 /// What was found in the place of the intent.
@@ -50,20 +50,34 @@ impl Intent {
         Self { predecessor: predecessor.to_owned(), spends: token.map(fingerprint).unwrap_or_default() }
     }
 
-    /// Writes the intent, durable, and keeps it locked.
+    /// Writes the intent and keeps it locked. It takes the place of an older one in one step: what that one
+    /// tells must not be lost when this process dies here, or when the disk is full.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; an older intent is then untouched.
     pub fn write(&self, path: &Path, key: &Key, name: &str) -> io::Result<Written> {
-        file::remove(path)?;
-        let mut created = file::create_new(path)?;
+        let draft = draft_of(path);
+        file::remove(&draft)?;
+        let locked = self.write_draft(&draft, key, name).and_then(|locked| {
+            std::fs::rename(&draft, path)?;
+            Ok(locked)
+        });
+        if locked.is_err() {
+            // The failure to report is the one above.
+            let _ = file::remove(&draft);
+        }
+        Ok(Written { path: path.to_owned(), locked: locked? })
+    }
+
+    fn write_draft(&self, draft: &Path, key: &Key, name: &str) -> io::Result<File> {
+        let mut created = file::create_new(draft)?;
         if !try_flock(&created)? {
             return Err(io::Error::other("another process works on the same token"));
         }
         let body = serde_json::to_vec(self).map_err(io::Error::other)?;
-        created.write_all(&seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
+        file::write_all(&mut created, &seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
         created.sync_all()?;
-        Ok(Written { path: path.to_owned(), _locked: created })
+        Ok(created)
     }
 
     /// Looks for an intent that another process left.
@@ -72,7 +86,7 @@ impl Intent {
     /// `insecure_storage` when something else stands in its place.
     pub fn find(path: &Path, key: &Key, name: &str) -> Outcome<Found> {
         let Some(mut open) = file::open_private(path)? else { return Ok(Found::Nothing) };
-        if !try_flock(&open).unwrap_or(true) {
+        if is_locked(&open) {
             return Ok(Found::Busy);
         }
         let content = file::read_open(path, &mut open)?;
@@ -84,13 +98,33 @@ impl Intent {
 }
 
 impl Written {
-    /// Removes the intent: what it announced is done, or was never begun.
+    /// Removes the intent: what it announced is done, or was never begun. Another one in its place stays.
     ///
     /// # Errors
     /// The system's.
     pub fn remove(self) -> io::Result<()> {
-        file::remove(&self.path).map(|_| ())
+        if is_at(&self.locked, &self.path) { file::remove(&self.path).map(|_| ()) } else { Ok(()) }
     }
+}
+
+/// Whether the writer of the intent at `path` lives.
+///
+/// # Errors
+/// `insecure_storage` when something else stands in its place.
+pub fn is_busy(path: &Path) -> Outcome<bool> {
+    Ok(file::open_private(path)?.is_some_and(|open| is_locked(&open)))
+}
+
+/// A file that cannot be locked has no living writer either: locks work here, or nothing is redeemed.
+fn is_locked(intent: &File) -> bool {
+    matches!(try_flock(intent), Ok(false))
+}
+
+/// Where an intent is prepared; one name, since only the holder of the token lock writes.
+fn draft_of(path: &Path) -> PathBuf {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".draft");
+    PathBuf::from(draft)
 }
 
 /// A name for `token` that reveals nothing of it. It stands only in sealed places.
@@ -119,6 +153,19 @@ mod tests {
         drop(written);
         assert_eq!(Intent::find(&path, &key, "demo").unwrap(), Found::Left(intent));
         assert_eq!(Intent::find(&path, &key, "other").unwrap(), Found::Nothing);
+    }
+
+    #[test]
+    fn an_older_intent_stays_until_the_new_one_takes_its_place() {
+        let folder = Folder::new();
+        let key = folder.store().key_for_writing().unwrap();
+        let path = folder.path().join("intent");
+        let older = Intent::new("one", None);
+        drop(older.write(&path, &key, "demo").unwrap());
+        // A directory in the place of the draft stands for a disk that takes no new file.
+        std::fs::create_dir(draft_of(&path)).unwrap();
+        assert!(Intent::new("two", None).write(&path, &key, "demo").is_err());
+        assert_eq!(Intent::find(&path, &key, "demo").unwrap(), Found::Left(older));
     }
 
     #[test]

@@ -112,7 +112,9 @@ pub fn try_flock(file: &File) -> io::Result<bool> {
     }
 }
 
-fn is_at(file: &File, path: &Path) -> bool {
+/// Whether `file` is the one at `path`, not one that was put there later.
+#[must_use]
+pub fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(ours), Ok(theirs)) => identity(ours) == identity(theirs),

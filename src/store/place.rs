@@ -101,7 +101,14 @@ impl Store {
 
     fn has_records(&self) -> Outcome<bool> {
         let sealed = |name: &String| name.ends_with(".token.json") || name.ends_with(".client.json");
-        Ok(read_directory(&self.cache)?.iter().any(sealed))
+        // The key is one for all places, also where this server's records have one of their own.
+        let places = [self.cache.clone(), self.home.join("oauth")];
+        for place in places {
+            if read_directory(&place)?.iter().any(sealed) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -121,7 +128,11 @@ fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-fn make_directory(directory: &Path) -> io::Result<()> {
+/// Creates a directory of ours where it is missing, with mode 0700 whatever the umask.
+///
+/// # Errors
+/// The system's.
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }

@@ -4,8 +4,6 @@ use super::key::Key;
 use super::seal::{self, Damage, Kind};
 use crate::secret::Secret;
 use crate::token::{Clear, TokenRecord};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,14 +12,15 @@ use std::fmt;
 use std::io;
 use zeroize::Zeroizing;
 
-/// A new generation: 128 random bits, opaque, no secret, never derived from a token.
+/// A new generation: 128 random bits, opaque, no secret, never derived from a token. In hexadecimal, since
+/// it stands in command lines: a word that begins with `-` would be taken for an option.
 ///
 /// # Errors
 /// When the system has no random bytes.
 pub fn new_generation() -> io::Result<String> {
     let mut random = [0_u8; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(URL_SAFE_NO_PAD.encode(random))
+    Ok(format!("{:032x}", u128::from_ne_bytes(random)))
 }
 
 /// The file that holds `record`.
@@ -137,11 +136,18 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was_with_members_of_newer_versions() {
         let mut record = samples::record("demo");
-        record.clear.other.insert("later".into(), serde_json::json!({"x": [1, 5.439725508058318e48]}));
+        record.clear.other.insert("later".into(), serde_json::json!({"x": [1, 5.439_725_508_058_318e48]}));
         record.other.push(("dpop_key".into(), Secret::new(r#"{"kty":"EC"}"#)));
         let file = encode(&key(), &record).unwrap();
         assert_eq!(decode(&key(), "demo", &file).unwrap(), record);
         assert_eq!(peek(&file).unwrap(), record.clear);
+    }
+
+    #[test]
+    fn a_generation_is_a_plain_word_and_never_the_same() {
+        let (one, two) = (new_generation().unwrap(), new_generation().unwrap());
+        assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+        assert_ne!(one, two);
     }
 
     #[test]

@@ -4,18 +4,21 @@
 //! Order: reserve (`.intent` and `.next`, synced, and the directory) -> the request -> commit (write over
 //! `.next`, sync, rename, sync the directory, remove `.intent`). Whoever comes next finishes what a killed
 //! process began, or says truthfully that it was interrupted.
+//!
+//! Once it is not known whether the token was spent, the intent stays until that is answered: by a new token
+//! or by a refusal.
 
 use super::file::{self, unwritable};
 use super::intent::{self, Found, Intent, Written};
 use super::key::Key;
-use super::lock::Held;
+use super::lock::{Held, LockFile, is_at};
 use super::record;
 use super::slot::Slot;
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::secret::Secret;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek};
 use std::path::PathBuf;
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
@@ -39,12 +42,34 @@ pub enum Recovery {
 pub struct Reservation<'s> {
     slot: Slot<'s>,
     key: Key,
-    next: File,
+    /// The reserved file; absent once writing to it has failed.
+    next: Option<File>,
     next_path: PathBuf,
     intent: Option<Written>,
+    in_doubt: bool,
+    progress: Progress,
+}
+
+/// How far a commit has come. No step is done twice: what is synced is never written again, and what is in
+/// its place belongs to the readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Reserved,
+    Synced,
+    InPlace,
 }
 
 impl<'s> Slot<'s> {
+    /// Takes the token lock, if it is free: nobody holds the lock file, and no redemption lives on under one
+    /// that was deleted or replaced by hand.
+    ///
+    /// # Errors
+    /// Those of [`LockFile::try_take`], and `insecure_storage`.
+    pub fn try_token_lock(&self, lock: &mut LockFile) -> Outcome<Option<Held>> {
+        let Some(held) = lock.try_take()? else { return Ok(None) };
+        Ok((!intent::is_busy(&self.beside("intent"))?).then_some(held))
+    }
+
     /// Finishes or forgets what an earlier redemption left. First thing under the lock.
     ///
     /// # Errors
@@ -72,7 +97,10 @@ impl<'s> Slot<'s> {
     fn adopt(&self) -> Outcome<Recovery> {
         let path = self.record_path();
         log::info!("adopting the answer that an interrupted process had saved");
-        std::fs::rename(self.beside("next"), &path)
+        // Its writer may have died before its sync: a rename must not come before the content.
+        let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
+        synced
+            .and_then(|()| std::fs::rename(self.beside("next"), &path))
             .and_then(|()| file::sync_directory(self.store().cache()))
             .and_then(|()| file::remove(&self.beside("intent")))
             .map_err(|error| unwritable(&path, &error))?;
@@ -80,7 +108,7 @@ impl<'s> Slot<'s> {
     }
 
     /// Puts the room for the next record on disk. `predecessor` is the generation about to be replaced,
-    /// `spends` the token about to be spent.
+    /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent it.
     ///
     /// # Errors
     /// `cache_unwritable`: nothing may be sent then.
@@ -89,6 +117,7 @@ impl<'s> Slot<'s> {
         _held: &Held,
         predecessor: &str,
         spends: Option<&Secret>,
+        in_doubt: bool,
     ) -> Outcome<Reservation<'s>> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
@@ -96,10 +125,14 @@ impl<'s> Slot<'s> {
         let attempt = self.try_reserve(&key, &Intent::new(predecessor, spends));
         let (next, intent) = attempt.map_err(|error| {
             // Best effort: the failure to report is the first one.
-            let _ = (file::remove(&next_path), file::remove(&self.beside("intent")));
+            let _ = file::remove(&next_path);
+            if !in_doubt {
+                let _ = file::remove(&self.beside("intent"));
+            }
             unwritable(&next_path, &error)
         })?;
-        Ok(Reservation { slot: self.clone(), key, next, next_path, intent: Some(intent) })
+        let (next, intent, progress) = (Some(next), Some(intent), Progress::Reserved);
+        Ok(Reservation { slot: self.clone(), key, next, next_path, intent, in_doubt, progress })
     }
 
     fn try_reserve(&self, key: &Key, intent: &Intent) -> io::Result<(File, Written)> {
@@ -140,14 +173,14 @@ fn pad(path: &std::path::Path) -> io::Result<File> {
     let mut padding = vec![0_u8; RESERVE_BYTES];
     getrandom::fill(&mut padding).map_err(io::Error::other)?;
     let mut file = file::create_new(path)?;
-    file.write_all(&padding)?;
+    file::write_all(&mut file, &padding)?;
     file.sync_all()?;
     Ok(file)
 }
 
 impl Reservation<'_> {
-    /// Saves `record` in the reserved room and puts it in its place. May be called again after a failure:
-    /// then a new file takes the place of the reserved one, because a file whose sync failed proves nothing.
+    /// Saves `record` in the reserved room and puts it in its place. After a failure it may be called again
+    /// with the same record, and goes on where it was stopped.
     ///
     /// # Errors
     /// `cache_unwritable`; what could be saved in `.next` is adopted by the next run.
@@ -159,47 +192,70 @@ impl Reservation<'_> {
     }
 
     fn try_commit(&mut self, record: &TokenRecord) -> io::Result<()> {
-        let content = record::encode(&self.key, record)?;
-        if write_over(&mut self.next, &content).is_err() {
-            file::remove(&self.next_path)?;
-            self.next = file::create_new(&self.next_path)?;
-            write_over(&mut self.next, &content)?;
+        if self.progress == Progress::Reserved {
+            self.write(&record::encode(&self.key, record)?)?;
+            self.progress = Progress::Synced;
         }
-        std::fs::rename(&self.next_path, self.slot.record_path())?;
+        if self.progress == Progress::Synced {
+            std::fs::rename(&self.next_path, self.slot.record_path())?;
+            self.progress = Progress::InPlace;
+        }
         file::sync_directory(self.slot.store().cache())?;
-        self.intent.take().map_or(Ok(()), Written::remove)
+        self.forget_intent();
+        Ok(())
     }
 
-    /// Gives the room back: nothing was spent.
+    /// A new file takes the place of one that could not be written: a sync that failed proves nothing.
+    fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        if self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path)) {
+            // Taken away, perhaps replaced by the room of somebody under another lock file: that one stays.
+            self.next_path = file::draft_of(&self.slot.record_path())?;
+            self.next = None;
+        }
+        if self.next.take().is_some_and(|mut next| write_over(&mut next, content).is_ok()) {
+            return Ok(());
+        }
+        file::remove(&self.next_path)?;
+        write_over(&mut file::create_new(&self.next_path)?, content)
+    }
+
+    /// Nobody knows whether the token was spent: a connection was lost. The next run must know that.
+    pub fn doubt(&mut self) {
+        self.in_doubt = true;
+    }
+
+    /// Gives the room back, after whatever saved nothing. The intent goes too, unless there is doubt.
     pub fn release(mut self) {
-        let removed = file::remove(&self.next_path);
-        let forgotten = self.intent.take().map_or(Ok(()), Written::remove);
-        if let Err(error) = removed.map(|_| ()).and(forgotten) {
+        if let Err(error) = self.remove_room() {
+            log::warn!("a leftover of the store could not be removed: {error}");
+        }
+        if !self.in_doubt {
+            self.forget_intent();
+        }
+    }
+
+    /// An intent that stays does no harm: it names a generation that is not the stored one.
+    fn forget_intent(&mut self) {
+        if let Some(Err(error)) = self.intent.take().map(Written::remove) {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
     }
 
-    /// Gives the room back but leaves the intent: nobody knows whether the token was spent, and the next
-    /// run must know that.
-    pub fn leave_interrupted(mut self) {
-        if let Err(error) = file::remove(&self.next_path) {
-            log::warn!("a leftover of the store could not be removed: {error}");
+    /// What stands at `.next` once ours is in its place, or was taken away, is somebody else's.
+    fn remove_room(&self) -> io::Result<()> {
+        let others = self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path));
+        if others || self.progress == Progress::InPlace {
+            return Ok(());
         }
-        drop(self.intent.take());
+        file::remove(&self.next_path).map(|_| ())
     }
 }
 
 fn write_over(file: &mut File, content: &[u8]) -> io::Result<()> {
     file.rewind()?;
-    file.write_all(content)?;
+    file::write_all(file, content)?;
     file.set_len(content.len() as u64)?;
     file.sync_all()
-}
-
-/// The failure of a caller that meets a redemption under another lock file.
-#[must_use]
-pub fn busy_elsewhere(name: &str) -> Failure {
-    Failure::new(Code::LockTimeout, "another process is renewing this token; try again").of_server(name)
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ impl<'s> Slot<'s> {
     /// `cache_unwritable`.
     pub fn erase(&self, _held: &Held) -> Outcome<bool> {
         // The reserve first: left alone, it could be adopted by nobody, but it holds a token.
-        for suffix in ["next", "intent"] {
+        for suffix in ["next", "intent", "intent.draft"] {
             self.remove(&self.beside(suffix))?;
         }
         let erased = self.remove(&self.record_path())?;

@@ -12,6 +12,10 @@ use crate::oauth::http::{Http, Limits};
 use crate::secret::Secret;
 use crate::store::Slot;
 use crate::token::{Clear, NO_PREDECESSOR, TokenRecord};
+use std::time::{Duration, Instant};
+
+/// How long finding out where to send a first grant may take: the lock is held meanwhile.
+const DISCOVERY: Duration = Duration::from_secs(30);
 
 /// A token request and what becomes of its answer.
 #[derive(Debug)]
@@ -124,5 +128,5 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
 }
 
 fn http(network: &Network) -> Outcome<Http> {
-    Http::new(network, Limits::PLAIN)
+    Http::new(network, Limits::PLAIN).map(|http| http.until(Instant::now() + DISCOVERY))
 }

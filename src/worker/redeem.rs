@@ -8,7 +8,7 @@ use super::request;
 use crate::broker::Source;
 use crate::config::Grant;
 use crate::failure::{Code, Failure, Outcome};
-use crate::oauth::grant::{Answer, Granted};
+use crate::oauth::grant::Answer;
 use crate::store::lock::Held;
 use crate::store::reserve::{Recovery, Reservation};
 use crate::store::{Slot, record};
@@ -23,7 +23,7 @@ const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
 /// Does `job` and tells its caller what came of it.
 pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
-    let mut redemption = Redemption { job, slot, held, interrupted: false };
+    let mut redemption = Redemption { job, slot, held, in_doubt: false };
     match redemption.prepare() {
         Ok(Some(ready)) => redemption.redeem(ready, tell),
         Ok(None) => {
@@ -42,14 +42,17 @@ struct Redemption<'a> {
     job: &'a Job,
     slot: &'a Slot<'a>,
     held: Held,
-    /// An earlier process died between its request and its save.
-    interrupted: bool,
+    /// The token may be spent already: an earlier process died between its request and its save, or a
+    /// connection was lost.
+    in_doubt: bool,
 }
 
 /// Everything is at hand, and the room for the next record is on disk.
 struct Ready<'a> {
     plan: Plan,
     stored: Option<TokenRecord>,
+    /// The name of the record that the answer will make.
+    generation: String,
     reservation: Reservation<'a>,
 }
 
@@ -62,18 +65,20 @@ impl<'a> Redemption<'a> {
         }
         match self.recover(stored.as_ref())? {
             Recovery::Adopted | Recovery::Busy => return Ok(None),
-            Recovery::Interrupted => self.interrupted = true,
+            Recovery::Interrupted => self.in_doubt = true,
             Recovery::Clean => {}
         }
         let plan = plan::make(self.job, self.slot, stored.as_ref())?;
-        let predecessor = stored.as_ref().map_or(NO_PREDECESSOR, |stored| &stored.clear.generation);
-        let reservation = self.slot.reserve(&self.held, predecessor, plan.spends())?;
+        let generation =
+            record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
+        let predecessor = generation_of(stored.as_ref());
+        let reservation = self.slot.reserve(&self.held, predecessor, plan.spends(), self.in_doubt)?;
         if !self.held.is_current() {
             log::warn!("the lock file was replaced; nothing is sent");
             reservation.release();
             return Ok(None);
         }
-        Ok(Some(Ready { plan, stored, reservation }))
+        Ok(Some(Ready { plan, stored, generation, reservation }))
     }
 
     /// A login replaces whatever is there, also what cannot be read back: that is moved aside first.
@@ -91,9 +96,7 @@ impl<'a> Redemption<'a> {
     fn is_still_wanted(&self, stored: Option<&TokenRecord>) -> bool {
         match &self.job.task {
             Task::Exchange { .. } => true,
-            Task::Renew { generation } => {
-                *generation == *stored.map_or(NO_PREDECESSOR, |stored| &stored.clear.generation)
-            }
+            Task::Renew { generation } => generation == generation_of(stored),
         }
     }
 
@@ -106,21 +109,26 @@ impl<'a> Redemption<'a> {
     }
 
     fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {
-        let Ready { plan, stored, mut reservation } = ready;
+        let Ready { plan, stored, generation, mut reservation } = ready;
         let sent = request::send(&self.job.network, &plan.request, &self.job.task);
-        self.interrupted |= sent.lost_before;
+        if sent.lost_before || matches!(sent.answer, Answer::Ambiguous(_)) {
+            self.in_doubt = true;
+            reservation.doubt();
+        }
         match sent.answer {
-            Answer::Granted(granted) => self.save(&plan, &granted, reservation, tell),
+            Answer::Granted(granted) => self.save(&plan.record(&granted, generation), reservation, tell),
+            Answer::Dead(_) if self.has_moved_on(stored.as_ref()) => {
+                log::info!("the refused token has been replaced meanwhile");
+                reservation.release();
+                drop(self);
+                tell(&Message::Again);
+            }
             Answer::Dead(failure) => {
                 let failure = self.bury(stored.as_ref(), failure, &mut reservation);
                 reservation.release();
                 self.end(&failure, tell);
             }
-            Answer::Ambiguous(failure) => {
-                reservation.leave_interrupted();
-                self.end(&failure, tell);
-            }
-            Answer::Transient(failure) => {
+            Answer::Transient(failure) | Answer::Ambiguous(failure) => {
                 reservation.release();
                 self.end(&failure, tell);
             }
@@ -132,18 +140,20 @@ impl<'a> Redemption<'a> {
         }
     }
 
-    fn save(self, plan: &Plan, granted: &Granted, mut reservation: Reservation, tell: &dyn Fn(&Message)) {
-        let record = match record::new_generation() {
-            Ok(generation) => plan.record(granted, generation),
-            Err(error) => return self.end(&fault(&format!("no random bytes: {error}")), tell),
-        };
+    /// Whether somebody has put another record in the place of the one that was read, past the lock.
+    fn has_moved_on(&self, stored: Option<&TokenRecord>) -> bool {
+        let is_renewal = matches!(self.job.task, Task::Renew { .. });
+        is_renewal && self.slot.peek().is_ok_and(|now| generation_of(now.as_ref()) != generation_of(stored))
+    }
+
+    fn save(self, record: &TokenRecord, mut reservation: Reservation, tell: &dyn Fn(&Message)) {
         let done = |persisted| Message::Done {
             clear: Box::new(record.clear.clone()),
             access_token: record.access_token.clone(),
             source: self.source(),
             persisted,
         };
-        if reservation.commit(&record).is_ok() {
+        if reservation.commit(record).is_ok() {
             self.slot.state().update(crate::store::state::State::succeed);
             log::info!("generation {} is saved", record.clear.generation);
             let message = done(true);
@@ -152,7 +162,7 @@ impl<'a> Redemption<'a> {
             return tell(&message);
         }
         tell(&done(false));
-        save_late(&mut reservation, &record);
+        save_late(&mut reservation, record);
     }
 
     fn source(&self) -> Source {
@@ -167,7 +177,7 @@ impl<'a> Redemption<'a> {
     /// ends. Later calls then send nothing.
     fn bury(&self, stored: Option<&TokenRecord>, failure: Failure, reservation: &mut Reservation) -> Failure {
         let (Task::Renew { .. }, Some(stored)) = (&self.job.task, stored) else { return failure };
-        let why = if self.interrupted {
+        let why = if self.in_doubt {
             "a previous refresh was interrupted before its answer could be saved, and the server does not accept the old refresh token any more".to_owned()
         } else {
             failure.message
@@ -208,6 +218,10 @@ impl<'a> Redemption<'a> {
             self.slot.state().update(|state| state.share(generation, failure));
         }
     }
+}
+
+fn generation_of(record: Option<&TokenRecord>) -> &str {
+    record.map_or(NO_PREDECESSOR, |record| &record.clear.generation)
 }
 
 fn save_late(reservation: &mut Reservation, record: &TokenRecord) {

@@ -75,5 +75,5 @@ fn the_commands_of_every_kind_of_line_are_found() {
     ] {
         assert_eq!(commands(line), [expected.split(' ').collect::<Vec<_>>()], "{line}");
     }
-    assert!(problem(&["mcp-credential", "get", "demo", "--verify", "auto"].map(str::to_owned)).is_some());
+    assert!(problem(&["mcp-credential", "get", "demo", "--no-such", "auto"].map(str::to_owned)).is_some());
 }

@@ -58,7 +58,7 @@ fn home(obtained_at: u64) -> Sandbox {
         refresh_token: Some(Secret::new("refresh")),
         other: Vec::new(),
     };
-    slot.reserve(&lock, NO_PREDECESSOR, None).unwrap().commit(&record).unwrap();
+    slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
     sandbox
 }
 
@@ -99,6 +99,10 @@ fn the_answers_of_erase_are_golden() {
     assert_eq!(erase(&["--if-generation", "older"]), golden("erase-generation-changed.json"));
     assert_eq!(erase(&["--if-generation", "gen"]), golden("erase.json"));
     assert_eq!(erase(&[]), golden("erase-nothing-stored.json"));
+    // Its record names no revocation endpoint.
+    let revoked = long_ago().run(&["erase", "demo", "--revoke"]).succeeds();
+    assert_eq!(revoked.stdout, golden("erase-not-revoked.json"));
+    assert!(revoked.stderr.contains("not revoked"), "{}", revoked.stderr);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::page::page;
 use crate::schema::{members, words};
 use clap::{Arg, Command, CommandFactory, ValueEnum};
 use mcp_credential::broker::Source;
-use mcp_credential::cli::{Cli, EraseScope, Format, InteractiveArg};
+use mcp_credential::cli::{Cli, EraseScope, Format, InteractiveArg, VerifyArg};
 use mcp_credential::failure::{CODES, Code};
 use std::collections::BTreeSet;
 
@@ -118,6 +118,7 @@ fn the_tables_of_fields_are_those_of_the_schemas() {
     let inner =
         members("error", "/properties/error/properties").into_iter().map(|name| format!("error.{name}"));
     assert_eq!(first_column("protocol.md", "Errors", "field"), outer.chain(inner).collect::<Vec<_>>());
+    assert_eq!(first_column("protocol.md", "erase", "field"), members("erase", "/properties"));
     assert_eq!(first_column("protocol.md", "list", "field"), members("list", "/items/properties"));
     let more =
         members("status", "/$defs/server/properties").split_off(members("list", "/items/properties").len());
@@ -152,6 +153,11 @@ fn the_table_of_interaction_is_the_programs() {
 }
 
 #[test]
+fn the_table_of_verification_is_the_programs() {
+    assert_eq!(first_column("protocol.md", "Asking the server first", "`--verify`"), names::<VerifyArg>());
+}
+
+#[test]
 fn the_scopes_of_erase_are_named() {
     let row = table("protocol.md", "erase", "option").into_iter().find(|row| row[0].starts_with("`--scope"));
     let row = row.unwrap();
@@ -166,29 +172,37 @@ fn the_table_of_verbs_is_the_programs() {
     assert_eq!(first_column("protocol.md", "Verbs", "verb"), known);
 }
 
+/// The options that the first table of options in a section names.
+fn written_options(section: &str) -> BTreeSet<String> {
+    let text = page("protocol.md").section(section);
+    if !text.contains("| option |") {
+        return BTreeSet::new();
+    }
+    let written = first_column("protocol.md", section, "option");
+    written.iter().map(|option| option.split(' ').next().unwrap().to_owned()).collect()
+}
+
+fn option_names(verb: &Command) -> BTreeSet<String> {
+    options(verb).map(|option| format!("--{}", option.get_long().unwrap())).collect()
+}
+
 #[test]
 fn every_verb_lists_exactly_its_options() {
+    let common = verbs().iter().map(option_names).reduce(|all, own| &all & &own).unwrap();
+    assert_eq!(written_options("Verbs"), common);
     for verb in verbs() {
         let section = verb.get_name();
         assert!(
             page("protocol.md").section(section).contains(&format!("`mcp-credential {}`", synopsis(&verb)))
         );
-        let written = first_column("protocol.md", section, "option");
-        let written = written.iter().map(|option| option.split(' ').next().unwrap());
-        let known = options(&verb).map(|option| format!("--{}", option.get_long().unwrap()));
-        assert_eq!(sorted(written), sorted(known), "{section}");
+        assert_eq!(written_options(section), &option_names(&verb) - &common, "{section}");
     }
 }
 
 #[test]
 fn every_option_of_the_contract_exists() {
-    let all: BTreeSet<String> = verbs()
-        .iter()
-        .flat_map(|verb| {
-            options(verb).map(|option| format!("--{}", option.get_long().unwrap())).collect::<Vec<_>>()
-        })
-        .chain(["--help".to_owned(), "--version".to_owned()])
-        .collect();
+    let of_clap = ["--help", "--version"].map(str::to_owned);
+    let all: BTreeSet<String> = verbs().iter().flat_map(option_names).chain(of_clap).collect();
     let text = page("protocol.md").text;
     let written = text.split(|c: char| !(c.is_ascii_lowercase() || c == '-')).filter(|word| {
         word.strip_prefix("--").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))

@@ -3,11 +3,17 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use oauthserver::{OAuthServer, Settings, browser};
-use serde_json::Value;
+pub mod process;
+mod running;
+
+pub use running::Running;
+
+use oauthserver::browser::{self, Decision};
+use oauthserver::{OAuthServer, Settings};
+use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// How long a test waits for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mcp-credential");
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -43,11 +52,10 @@ impl Sandbox {
             format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let home = std::env::temp_dir().join(name);
         fs::create_dir_all(&home).unwrap();
-        let script = home.join("browser");
-        let asked = home.join("asked-to-open");
-        fs::write(&script, format!("#!/bin/sh\nprintf '%s\\n' \"$1\" >> '{}'\n", asked.display())).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        Self { home, variables: Vec::new() }
+        let sandbox = Self { home, variables: Vec::new() };
+        let asked = sandbox.home.join("asked-to-open");
+        sandbox.script("browser", &format!("printf '%s\\n' \"$1\" >> '{}'", asked.display()));
+        sandbox
     }
 
     /// A HOME in which `demo` stands for `server`.
@@ -71,6 +79,36 @@ impl Sandbox {
         self
     }
 
+    /// The same without any of those variables.
+    pub fn without_variables(mut self) -> Self {
+        self.variables.clear();
+        self
+    }
+
+    /// A HOME whose configuration is `demo` at `server` with this `oauth2` block.
+    pub fn configured(server: &OAuthServer, oauth2: &Value) -> Self {
+        let sandbox = Self::new();
+        let demo = json!({"url": server.mcp_url(), "oauth2": oauth2});
+        sandbox.write_config(&json!({"servers": {"demo": demo}}));
+        sandbox
+    }
+
+    /// Puts `config` in the place of the configuration file.
+    pub fn write_config(&self, config: &Value) {
+        let path = self.state("config.json");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path.parent().unwrap()).unwrap();
+        fs::write(&path, config.to_string()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Puts a shell script into the HOME and returns its path.
+    pub fn script(&self, name: &str, body: &str) -> PathBuf {
+        let path = self.home.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
     /// The HOME.
     pub fn home(&self) -> &Path {
         &self.home
@@ -88,8 +126,20 @@ impl Sandbox {
 
     /// The program, ready to be started with `arguments` in this sandbox and nothing else.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-credential"));
-        command.args(arguments).env_clear().current_dir("/").stdin(Stdio::null());
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        self.confine(command)
+    }
+
+    /// A shell that runs `script` in this sandbox; `$0` is the program.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script, PROGRAM]);
+        self.confine(command)
+    }
+
+    fn confine(&self, mut command: Command) -> Command {
+        command.env_clear().current_dir("/").stdin(Stdio::null());
         command
             .env("HOME", &self.home)
             .env("PATH", "/usr/bin:/bin")
@@ -108,12 +158,35 @@ impl Sandbox {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Starts the program and watches it.
+    pub fn watch(&self, arguments: &[&str]) -> Running {
+        Running::watch(self.start(arguments))
+    }
+
+    /// Runs the same command many times at once.
+    pub fn crowd(&self, count: usize, arguments: &[&str]) -> Vec<Ran> {
+        let children: Vec<_> = (0..count).map(|_| self.start(arguments)).collect();
+        children.into_iter().map(end).collect()
+    }
+
     /// Runs `login` and plays the person: visits the address that the browser was asked to open.
     pub fn login(&self, name: &str) -> Ran {
-        let child = self.start(&["login", name]);
-        let url = self.asked_url();
-        browser::visit(&url).unwrap();
-        end(child)
+        self.person(&["login", name], Decision::Approve)
+    }
+
+    /// Runs the program with a person at its browser, who decides as told. A run that ends without a browser
+    /// has no person.
+    pub fn person(&self, arguments: &[&str], decision: Decision) -> Ran {
+        let before = self.opened().len();
+        let mut running = self.watch(arguments);
+        let opened = wait_for("a browser, or the end", || match self.opened().get(before) {
+            Some(url) => Some(Some(url.clone())),
+            None => running.has_ended().then_some(None),
+        });
+        if let Some(url) = opened {
+            browser::visit_and(&url, decision).unwrap();
+        }
+        running.end()
     }
 
     /// The first address that a browser was asked to open, as soon as there is one.
@@ -130,6 +203,29 @@ impl Sandbox {
     /// From here on [`Sandbox::opened`] starts anew.
     pub fn forget_browser(&self) {
         let _ = fs::remove_file(self.home.join("asked-to-open"));
+    }
+
+    /// What is known about the stored token, without its secrets.
+    pub fn clear(&self) -> Value {
+        let record = fs::read(self.record()).unwrap();
+        serde_json::from_slice::<Value>(&record).unwrap()["clear"].take()
+    }
+
+    /// The stored generation.
+    pub fn generation(&self) -> String {
+        self.clear()["generation"].as_str().unwrap().to_owned()
+    }
+
+    /// `refresh` of the stored token, as after a 401: stale or not, a new one is needed.
+    pub fn refresh(&self) -> Ran {
+        self.run(&["refresh", "demo", "--rejected-generation", &self.generation()])
+    }
+
+    /// The store's own files of a redemption under way, and drafts.
+    pub fn leftovers(&self) -> Vec<String> {
+        let mut names = self.files();
+        names.retain(|name| [".next", ".intent", ".draft"].iter().any(|ending| name.ends_with(ending)));
+        names
     }
 
     /// Loses what may be lost: among it, what the server said a moment ago.
@@ -158,7 +254,8 @@ pub fn end(child: Child) -> Ran {
     ran(child.wait_with_output().unwrap())
 }
 
-fn ran(output: Output) -> Ran {
+/// What a finished program came to.
+pub fn ran(output: Output) -> Ran {
     Ran {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -183,6 +280,15 @@ impl Ran {
         self
     }
 
+    /// The same where a person was spoken to before: the last line says it.
+    #[track_caller]
+    pub fn ends(self, code: &str, status: i32) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        let last = self.stderr.lines().last().unwrap_or_default();
+        assert!(last.starts_with("mcp-credential: ") && last.ends_with(&format!("[{code}]")), "{self:?}");
+        self
+    }
+
     /// stdout as the one JSON document that it must be.
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -199,7 +305,7 @@ impl Ran {
 
 /// Waits until `look` finds something.
 #[track_caller]
-pub fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let limit = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
@@ -212,16 +318,50 @@ pub fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
 
 /// A test server whose access tokens live `seconds`.
 pub fn server(seconds: u64) -> OAuthServer {
-    let settings = Settings { access_token_ttl: Duration::from_secs(seconds), ..Settings::default() };
+    serve(Settings { access_token_ttl: Duration::from_secs(seconds), ..Settings::default() })
+}
+
+/// A test server.
+pub fn serve(settings: Settings) -> OAuthServer {
     OAuthServer::start(settings).unwrap()
+}
+
+/// Somebody is logged in, his token has ended, and the server's next tokens live an hour.
+pub fn expired() -> (OAuthServer, Sandbox) {
+    expired_at(Settings::default())
+}
+
+/// The same with a server of these settings.
+pub fn expired_at(settings: Settings) -> (OAuthServer, Sandbox) {
+    let server =
+        OAuthServer::start(Settings { access_token_ttl: Duration::from_secs(1), ..settings }).unwrap();
+    let sandbox = Sandbox::logged_in(&server);
+    server.reconfigure(|settings| settings.access_token_ttl = Duration::from_secs(3600));
+    wait_until(sandbox.clear()["expires_at"].as_u64().unwrap());
+    (server, sandbox)
+}
+
+/// Somebody is logged in, and his token has most of its minute left, but less than [`LONGER_LIFE`] asks for.
+pub fn ageing() -> (OAuthServer, Sandbox) {
+    let server = server(60);
+    let sandbox = Sandbox::logged_in(&server);
+    wait_until(sandbox.clear()["expires_at"].as_u64().unwrap() - 58);
+    (server, sandbox)
+}
+
+/// Asks for a token that lives longer than that of [`ageing`].
+pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "1"];
+
+/// Waits for a second of the clock, counted from 1970 UTC.
+pub fn wait_until(second: u64) {
+    wait_for("the clock", || {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        (now >= second).then_some(())
+    });
 }
 
 /// Makes the stored token of `sandbox` look expired to the program, by the one clock that both have: waits
 /// until it is stale.
 pub fn wait_until_stale(answer: &Value) {
-    let refresh_after = answer["refresh_after"].as_u64().unwrap();
-    wait_for("the token to age", || {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        (now >= refresh_after).then_some(())
-    });
+    wait_until(answer["refresh_after"].as_u64().unwrap());
 }

@@ -185,7 +185,7 @@ fn a_vanished_refresh_process_is_replaced_a_few_times() {
     let recovers = vault(Some(expired("one")), vec![Redemption::Vanishes, Redemption::Succeeds]);
     assert_eq!(obtain(&recovers, &wish(), soon()).unwrap().source, Source::Refreshed);
     let never = vault(Some(expired("one")), (0..VANISHED_LIMIT).map(|_| Redemption::Vanishes).collect());
-    assert_eq!(obtain(&never, &wish(), soon()).unwrap_err().code, Code::Other);
+    assert_eq!(obtain(&never, &wish(), soon()).unwrap_err().code, Code::Unavailable);
     assert_eq!(never.requests.get(), VANISHED_LIMIT);
 }
 

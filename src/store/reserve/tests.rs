@@ -1,4 +1,5 @@
 use super::*;
+use crate::failure::Code;
 use crate::store::testing::Folder;
 use crate::token::samples;
 
@@ -10,7 +11,7 @@ fn held(slot: &Slot) -> Held {
 fn stored(slot: &Slot) -> TokenRecord {
     let record = samples::record("demo");
     let lock = held(slot);
-    slot.reserve(&lock, NO_PREDECESSOR, None).unwrap().commit(&record).unwrap();
+    slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
     slot.peek().unwrap().unwrap()
 }
 
@@ -32,7 +33,10 @@ fn a_commit_leaves_the_record_and_the_lock_alone() {
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
     let lock = held(&slot);
-    slot.reserve(&lock, "one", before.refresh_token.as_ref()).unwrap().commit(&successor(&before)).unwrap();
+    slot.reserve(&lock, "one", before.refresh_token.as_ref(), false)
+        .unwrap()
+        .commit(&successor(&before))
+        .unwrap();
     assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
     assert_eq!(files(&slot), ["demo.token.json", "demo.token.json.lock"]);
 }
@@ -43,7 +47,7 @@ fn the_reserve_is_on_disk_in_full_before_anything_is_spent() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let lock = held(&slot);
-    let reservation = slot.reserve(&lock, NO_PREDECESSOR, None).unwrap();
+    let reservation = slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap();
     let padding = std::fs::read(slot.beside("next")).unwrap();
     assert_eq!(padding.len(), RESERVE_BYTES);
     assert!(padding.chunks(4096).all(|page| page.iter().any(|byte| *byte != 0)), "never zeros");
@@ -55,8 +59,8 @@ fn the_reserve_is_on_disk_in_full_before_anything_is_spent() {
 /// What a process that died after the sync of `.next` leaves.
 fn die_before_rename(slot: &Slot, record: &TokenRecord, predecessor: &str) {
     let lock = held(slot);
-    let mut reservation = slot.reserve(&lock, predecessor, record.refresh_token.as_ref()).unwrap();
-    write_over(&mut reservation.next, &record::encode(&reservation.key, record).unwrap()).unwrap();
+    let mut reservation = slot.reserve(&lock, predecessor, record.refresh_token.as_ref(), false).unwrap();
+    reservation.write(&record::encode(&reservation.key, record).unwrap()).unwrap();
 }
 
 #[test]
@@ -108,11 +112,36 @@ fn a_process_that_died_in_its_request_is_told_as_interrupted() {
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
     let lock = held(&slot);
-    slot.reserve(&lock, "one", before.refresh_token.as_ref()).unwrap().leave_interrupted();
+    drop(slot.reserve(&lock, "one", before.refresh_token.as_ref(), false).unwrap());
     let key = store.key().unwrap();
     assert_eq!(slot.recover(&lock, &key, Some(&before)).unwrap(), Recovery::Interrupted);
     let other = TokenRecord { refresh_token: Some(Secret::new("another")), ..before };
     assert_eq!(slot.recover(&lock, &key, Some(&other)).unwrap(), Recovery::Clean);
+}
+
+#[test]
+fn doubt_stays_on_disk_until_it_is_answered() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let before = stored(&slot);
+    let (lock, key) = (held(&slot), store.key().unwrap());
+    let reserve = |in_doubt| slot.reserve(&lock, "one", before.refresh_token.as_ref(), in_doubt).unwrap();
+    let recovery = || slot.recover(&lock, &key, Some(&before)).unwrap();
+    reserve(false).release();
+    assert_eq!(recovery(), Recovery::Clean);
+    let mut reservation = reserve(false);
+    reservation.doubt();
+    reservation.release();
+    assert_eq!(recovery(), Recovery::Interrupted);
+    reserve(true).release();
+    assert_eq!(recovery(), Recovery::Interrupted, "the next try did not answer it");
+    std::fs::create_dir(slot.beside("next")).unwrap();
+    assert!(slot.reserve(&lock, "one", before.refresh_token.as_ref(), true).is_err());
+    std::fs::remove_dir(slot.beside("next")).unwrap();
+    assert_eq!(recovery(), Recovery::Interrupted, "nor did one that found no room");
+    reserve(true).commit(&successor(&before)).unwrap();
+    assert_eq!(files(&slot), ["demo.token.json", "demo.token.json.lock"]);
 }
 
 #[test]
@@ -122,11 +151,14 @@ fn a_living_writer_under_a_replaced_lock_file_is_waited_for() {
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
     let lock = held(&slot);
-    let _reservation = slot.reserve(&lock, "one", None).unwrap();
+    let reservation = slot.reserve(&lock, "one", None, false).unwrap();
     std::fs::remove_file(slot.beside("lock")).unwrap();
+    assert!(slot.try_token_lock(&mut slot.token_lock()).unwrap().is_none(), "not even locked");
     let second = held(&slot);
     let recovery = slot.recover(&second, &store.key().unwrap(), Some(&before)).unwrap();
     assert_eq!(recovery, Recovery::Busy);
+    drop((second, reservation));
+    assert!(slot.try_token_lock(&mut slot.token_lock()).unwrap().is_some());
 }
 
 #[test]
@@ -150,11 +182,33 @@ fn a_failed_save_is_tried_again_in_a_new_file() {
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
     let lock = held(&slot);
-    let mut reservation = slot.reserve(&lock, "one", before.refresh_token.as_ref()).unwrap();
+    let mut reservation = slot.reserve(&lock, "one", before.refresh_token.as_ref(), false).unwrap();
     // A handle that cannot be written stands for a file whose writing fails.
-    reservation.next = File::open(slot.beside("next")).unwrap();
+    reservation.next = Some(File::open(slot.beside("next")).unwrap());
     reservation.commit(&successor(&before)).unwrap();
     assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
+}
+
+#[test]
+fn what_is_synced_is_not_written_again_when_its_place_cannot_be_taken() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let before = stored(&slot);
+    let lock = held(&slot);
+    let mut reservation = slot.reserve(&lock, "one", before.refresh_token.as_ref(), false).unwrap();
+    // A directory in the place of the record cannot be replaced by a file.
+    std::fs::remove_file(slot.record_path()).unwrap();
+    std::fs::create_dir(slot.record_path()).unwrap();
+    assert!(reservation.commit(&successor(&before)).is_err());
+    let saved = std::fs::read(slot.beside("next")).unwrap();
+    assert!(reservation.commit(&successor(&before)).is_err());
+    assert_eq!(std::fs::read(slot.beside("next")).unwrap(), saved);
+    std::fs::remove_dir(slot.record_path()).unwrap();
+    reservation.commit(&successor(&before)).unwrap();
+    assert_eq!(std::fs::read(slot.record_path()).unwrap(), saved);
+    reservation.commit(&successor(&before)).unwrap();
+    assert_eq!(std::fs::read(slot.record_path()).unwrap(), saved, "the live record least of all");
 }
 
 #[test]

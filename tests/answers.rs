@@ -1,0 +1,191 @@
+//! Token answers that are hostile, careless or unusual: what is unsound is refused whole and the old token
+//! kept; what is merely odd is understood.
+
+mod support;
+
+use mcp_credential::store::reserve::RESERVE_BYTES;
+use oauthserver::{ExpiresIn, OAuthServer, Patch, Rotation, Settings};
+use serde_json::{Value, json};
+use std::fs;
+use support::{Sandbox, server};
+
+/// A server that repeats the refresh token in its answers, so that an answer that is thrown away spends
+/// nothing.
+fn lenient() -> (OAuthServer, Sandbox) {
+    let settings = Settings { rotation: Rotation::Repeat, ..Settings::default() };
+    let server = OAuthServer::start(settings).unwrap();
+    let sandbox = Sandbox::logged_in(&server);
+    (server, sandbox)
+}
+
+/// An answer with this change is refused whole; the next sound one is taken.
+#[track_caller]
+fn is_refused(server: &OAuthServer, sandbox: &Sandbox, patch: Patch, named: &str) {
+    let (record, before) = (fs::read(sandbox.record()).unwrap(), server.refreshes().len());
+    server.reconfigure(|settings| settings.token_answer = patch);
+    let refused = sandbox.refresh().fails("untrusted_server", 5);
+    assert!(refused.stderr.contains(named), "{named} is named: {refused:?}");
+    assert!(!format!("{refused:?}").contains("CANARY"), "and its value is not shown: {refused:?}");
+    assert_eq!(server.refreshes().len() - before, 1, "{named}");
+    assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{named}");
+    assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]), "{named}");
+    server.reconfigure(|settings| settings.token_answer = Patch::new());
+    sandbox.forget_state();
+    let after = sandbox.refresh().succeeds();
+    assert!(server.mcp_accepts(&after.text("access_token")), "{named}");
+}
+
+#[test]
+fn a_token_of_another_type_is_refused_case_48() {
+    let (server, sandbox) = lenient();
+    for kind in [json!("mac"), json!("DPoP"), json!(""), json!(null), json!(7)] {
+        is_refused(&server, &sandbox, Patch::new().set("token_type", kind), "`token_type`");
+    }
+    is_refused(&server, &sandbox, Patch::new().remove("token_type"), "`token_type`");
+    server.reconfigure(|settings| settings.token_type = "bEARER".to_owned());
+    assert_eq!(sandbox.refresh().succeeds().text("token_type"), "Bearer");
+}
+
+#[test]
+fn an_access_token_that_no_header_may_carry_is_refused_case_49() {
+    let (server, sandbox) = lenient();
+    let tokens =
+        ["", "CANARY\r\nX-Injected: 1", "CANARY\0", "CANARY token", "CANARY\u{1b}[31m", "CANARYé", "="];
+    for token in tokens {
+        is_refused(&server, &sandbox, Patch::new().set("access_token", token), "`access_token`");
+    }
+    is_refused(&server, &sandbox, Patch::new().set("access_token", json!(["CANARY"])), "`access_token`");
+    is_refused(&server, &sandbox, Patch::new().remove("access_token"), "`access_token`");
+}
+
+#[test]
+fn a_token_or_answer_that_is_too_large_is_refused_case_49() {
+    let (server, sandbox) = lenient();
+    let long = |length: usize| "CANARY".repeat(length / 6);
+    is_refused(&server, &sandbox, Patch::new().set("access_token", long(40_000)), "`access_token`");
+    is_refused(&server, &sandbox, Patch::new().set("refresh_token", long(40_000)), "`refresh_token`");
+    is_refused(&server, &sandbox, Patch::new().set("access_token", long(1_000_000)), "too large");
+    is_refused(&server, &sandbox, Patch::new().set("filler", long(100_000)), "too large");
+    is_refused(&server, &sandbox, Patch::new().set("refresh_token", "CANARY\r\n"), "`refresh_token`");
+}
+
+#[test]
+fn the_largest_answer_that_is_accepted_fits_into_the_reserve() {
+    let (server, sandbox) = lenient();
+    let largest = "A".repeat(32 * 1024);
+    let scopes: Vec<String> = (0..6_000).map(|number| format!("{number:x}")).collect();
+    let patch = Patch::new().set("access_token", largest.as_str()).set("scope", scopes.join(" "));
+    server.reconfigure(|settings| settings.token_answer = patch);
+    let answer = sandbox.refresh().succeeds();
+    assert_eq!(answer.text("access_token"), largest);
+    assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("access_token"), largest);
+    let size = fs::metadata(sandbox.record()).unwrap().len();
+    assert!(size > 80_000 && size <= RESERVE_BYTES as u64, "{size}");
+}
+
+/// The last second that an answer may name, 9999-12-31T23:59:59Z.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+#[test]
+fn a_lifetime_that_says_nothing_usable_is_unknown_and_the_token_is_used_case_47() {
+    let (server, sandbox) = lenient();
+    let unusable =
+        [json!(0), json!(-1), json!(null), json!("soon"), json!(""), json!(true), json!([3600]), json!({})];
+    let raw = unusable.into_iter().map(ExpiresIn::Raw);
+    for lifetime in raw.chain([ExpiresIn::Omit]) {
+        server.reconfigure(|settings| settings.expires_in = lifetime.clone());
+        let answer = sandbox.refresh().succeeds();
+        assert_eq!(answer.json().get("expires_at"), None, "{lifetime:?}: absent when unknown");
+        assert_eq!(answer.json().get("expires"), None, "{lifetime:?}");
+        let cached = sandbox.run(&["get", "demo"]).succeeds();
+        assert_eq!(cached.text("generation"), answer.text("generation"), "{lifetime:?}");
+    }
+}
+
+#[test]
+fn a_lifetime_beyond_all_measure_is_cut_to_what_can_be_named_case_47() {
+    let (server, sandbox) = lenient();
+    let huge = [json!(1_u64 << 63), json!(u64::MAX), json!("9223372036854775808"), json!(1e300)];
+    for lifetime in huge {
+        server.reconfigure(|settings| settings.expires_in = ExpiresIn::Raw(lifetime.clone()));
+        let answer = sandbox.refresh().succeeds();
+        assert_eq!(answer.json()["expires_at"], LAST_SECOND, "{lifetime}");
+        assert_eq!(answer.text("expires"), "9999-12-31T23:59:59Z", "{lifetime}");
+        assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("source"), "cache", "{lifetime}");
+    }
+}
+
+#[test]
+fn a_lifetime_written_as_text_or_with_a_fraction_is_understood_case_47() {
+    let (server, sandbox) = lenient();
+    for lifetime in [json!("3600"), json!(3600.9), json!(" 3600 ")] {
+        server.reconfigure(|settings| settings.expires_in = ExpiresIn::Raw(lifetime.clone()));
+        let answer = sandbox.refresh().succeeds();
+        let clear: Value = sandbox.clear();
+        let lives = clear["expires_at"].as_u64().unwrap() - clear["obtained_at"].as_u64().unwrap();
+        assert_eq!(lives, 3600, "{lifetime}");
+        assert_eq!(answer.json()["expires_at"], clear["expires_at"]);
+    }
+}
+
+#[test]
+fn an_answer_without_a_refresh_token_keeps_the_old_one_case_45() {
+    let server = server(3600);
+    server.reconfigure(|settings| settings.rotation = Rotation::Omit);
+    let sandbox = Sandbox::logged_in(&server);
+    let obtained = sandbox.clear()["refresh_obtained_at"].clone();
+    for _ in 0..3 {
+        assert_eq!(sandbox.refresh().succeeds().text("source"), "refreshed");
+    }
+    let sent: Vec<_> = server
+        .refreshes()
+        .iter()
+        .map(|request| request.form_value("refresh_token").map(str::to_owned))
+        .collect();
+    assert!(
+        sent.len() == 3 && sent.iter().all(|token| token.is_some() && *token == sent[0]),
+        "the same token"
+    );
+    assert_eq!((sandbox.clear()["refresh_obtained_at"].clone(), server.reuses()), (obtained, 0));
+    let last = sandbox.run(&["get", "demo"]).succeeds();
+    assert!(server.mcp_accepts(&last.text("access_token")));
+}
+
+#[test]
+fn an_empty_refresh_token_counts_as_none_case_45() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    server.reconfigure(|settings| {
+        settings.rotation = Rotation::Omit;
+        settings.token_answer = Patch::new().set("refresh_token", "");
+    });
+    sandbox.refresh().succeeds();
+    sandbox.refresh().succeeds();
+    assert_eq!((server.refreshes().len(), server.reuses()), (2, 0));
+}
+
+#[test]
+fn scopes_that_the_server_narrowed_or_widened_are_recorded_and_shown_case_50() {
+    let (server, sandbox) = lenient();
+    for scope in ["read", "read write admin"] {
+        server.reconfigure(|settings| settings.token_answer = Patch::new().set("scope", scope));
+        let answer = sandbox.refresh().succeeds();
+        let scopes: Vec<&str> = scope.split(' ').collect();
+        assert_eq!(answer.json()["scopes"], json!(scopes));
+        assert!(sandbox.run(&["status", "demo"]).succeeds().stdout.contains(scope), "{scope}");
+    }
+}
+
+#[test]
+fn unknown_members_and_another_encoding_are_understood() {
+    let (server, sandbox) = lenient();
+    let patch = Patch::new().set("id_token", "eyJ").set("extra", json!({"deep": [1, [2, [3]]]}));
+    server.reconfigure(|settings| settings.token_answer = patch);
+    sandbox.refresh().succeeds();
+    server.reconfigure(|settings| {
+        settings.token_answer = Patch::new();
+        settings.token_format = oauthserver::TokenFormat::Form;
+    });
+    let answer = sandbox.refresh().succeeds();
+    assert!(server.mcp_accepts(&answer.text("access_token")));
+}

@@ -1,0 +1,216 @@
+//! Kills: of a caller with its whole process group, and of the refresh process itself. Neither may lose a
+//! token that can be saved, and what cannot be saved is told truthfully.
+//!
+//! The server revokes the family at the first reuse of a refresh token, unless a test says otherwise. A kill
+//! of both processes at once stands for that of a container.
+
+mod support;
+
+use oauthserver::{Endpoint, Fault, OAuthServer, Reuse, Settings, Times};
+use rustix::process::Signal;
+use std::time::Duration;
+use support::process::{Caller, kill, wait_until_held};
+use support::{Ran, Sandbox, expired, expired_at, wait_for};
+
+const INTERRUPTED: &str = "a previous refresh was interrupted";
+
+fn hold(server: &OAuthServer, fault: Fault) {
+    server.fault(Endpoint::Refresh, fault, Times::Next(1));
+}
+
+/// `get` answers what the killed callers' worker has saved: no login, no second request, no reuse.
+#[track_caller]
+fn the_next_get_has_it(server: &OAuthServer, sandbox: &Sandbox, before: &str) {
+    let generation = sandbox.wait_for_successor(before);
+    let answer = sandbox.run(&["get", "demo"]).succeeds();
+    assert_eq!((answer.text("source").as_str(), answer.text("generation")), ("cache", generation));
+    assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
+    it_is_all_well(server, sandbox, &answer);
+}
+
+#[track_caller]
+fn it_is_all_well(server: &OAuthServer, sandbox: &Sandbox, answer: &Ran) {
+    sandbox.wait_for_rest();
+    assert!(!server.family_revoked());
+    assert!(server.mcp_accepts(&answer.text("access_token")), "the token opens the server");
+    assert_eq!(sandbox.opened(), [""; 0], "no browser");
+    assert_eq!(sandbox.leftovers(), [""; 0]);
+}
+
+/// A caller whose refresh the server holds.
+fn held_caller(server: &OAuthServer, sandbox: &Sandbox) -> Caller {
+    let caller = sandbox.start_group(&["get", "demo", "--timeout", "60"]);
+    wait_until_held(server);
+    caller
+}
+
+#[test]
+fn a_kill_of_the_group_after_the_server_has_rotated_loses_nothing_case_74b() {
+    let (server, sandbox) = expired();
+    let before = sandbox.generation();
+    hold(&server, Fault::HoldAfterCommit);
+    held_caller(&server, &sandbox).kill(Signal::KILL);
+    server.release();
+    the_next_get_has_it(&server, &sandbox, &before);
+}
+
+#[test]
+fn a_kill_of_the_group_before_the_server_has_rotated_loses_nothing_case_74b() {
+    let (server, sandbox) = expired();
+    let before = sandbox.generation();
+    hold(&server, Fault::Hang);
+    held_caller(&server, &sandbox).kill(Signal::KILL);
+    server.release();
+    the_next_get_has_it(&server, &sandbox, &before);
+}
+
+#[test]
+fn ctrl_c_and_a_closed_terminal_lose_nothing() {
+    let (server, sandbox) = expired();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let (before, requests) = (sandbox.generation(), server.refreshes().len());
+        hold(&server, Fault::HoldAfterCommit);
+        let caller = sandbox.start_refresh();
+        wait_until_held(&server);
+        caller.kill(signal);
+        server.release();
+        let generation = sandbox.wait_for_successor(&before);
+        let answer = sandbox.run(&["get", "demo"]).succeeds();
+        assert_eq!(answer.text("generation"), generation, "{signal:?}");
+        assert_eq!((server.refreshes().len(), server.reuses()), (requests + 1, 0), "{signal:?}");
+        it_is_all_well(&server, &sandbox, &answer);
+    }
+}
+
+/// A moment of a refresh, told by what can be seen from outside.
+type Moment = (&'static str, fn(&OAuthServer, &Sandbox) -> bool);
+
+const MOMENTS: [Moment; 7] = [
+    ("it has just begun", |_, _| true),
+    ("there is a worker", |_, sandbox| !sandbox.workers().is_empty()),
+    ("there is an intent", |_, sandbox| sandbox.leftovers().contains(&"demo.token.json.intent".to_owned())),
+    ("there is a reserve", |_, sandbox| sandbox.leftovers().contains(&"demo.token.json.next".to_owned())),
+    ("it is connected", |server, _| server.open_connections() > 0),
+    ("the request is sent", |server, _| server.log().refreshes().last().is_some_and(|last| !last.is_over())),
+    ("the server has rotated", |server, _| server.log().held() > 0),
+];
+
+#[test]
+fn a_kill_of_the_group_at_any_moment_costs_no_login_case_74b() {
+    let (server, sandbox) = expired();
+    for (name, has_come) in MOMENTS {
+        hold(&server, Fault::HoldAfterCommit);
+        let caller = sandbox.start_refresh();
+        wait_for(name, || has_come(&server, &sandbox).then_some(()));
+        caller.kill(Signal::KILL);
+        server.clear_faults();
+        let answer = sandbox.run(&["get", "demo"]).succeeds();
+        assert_eq!(server.reuses(), 0, "{name}");
+        sandbox.wait_for_rest();
+        assert!(server.mcp_accepts(&answer.text("access_token")), "{name}");
+        sandbox.refresh().succeeds();
+    }
+    let answer = sandbox.run(&["get", "demo"]).succeeds();
+    it_is_all_well(&server, &sandbox, &answer);
+}
+
+#[test]
+fn five_callers_give_up_three_are_killed_and_the_late_answer_is_there_for_the_next_case_51b() {
+    let (server, sandbox) = expired();
+    let before = sandbox.generation();
+    hold(&server, Fault::HoldAfterCommit);
+    let callers: Vec<_> = (0..5).map(|_| sandbox.start_group(&["get", "demo", "--timeout", "2"])).collect();
+    wait_until_held(&server);
+    let mut callers = callers.into_iter();
+    callers.by_ref().take(3).for_each(|caller| caller.kill(Signal::KILL));
+    for gave_up in callers.map(Caller::end) {
+        let code = gave_up.json()["error"]["code"].as_str().unwrap().to_owned();
+        assert!(["deadline", "lock_timeout"].contains(&code.as_str()), "{gave_up:?}");
+        assert_eq!(gave_up.status, 75, "{gave_up:?}");
+    }
+    assert_eq!(sandbox.generation(), before, "nothing is there yet");
+    server.release();
+    the_next_get_has_it(&server, &sandbox, &before);
+}
+
+#[test]
+fn a_worker_killed_before_the_server_rotated_is_replaced_within_the_same_call() {
+    let (server, sandbox) = expired();
+    hold(&server, Fault::Hang);
+    let caller = held_caller(&server, &sandbox);
+    kill(sandbox.worker());
+    assert!(server.wait_for(|log| log.refreshes().len() == 2, support::PATIENCE), "sent again");
+    let answer = caller.end().succeeds();
+    assert_eq!((answer.text("source").as_str(), server.reuses()), ("refreshed", 0));
+    it_is_all_well(&server, &sandbox, &answer);
+}
+
+#[test]
+fn a_worker_killed_after_the_server_rotated_is_told_as_interrupted() {
+    let (server, sandbox) = expired();
+    hold(&server, Fault::HoldAfterCommit);
+    let caller = held_caller(&server, &sandbox);
+    kill(sandbox.worker());
+    let refused = caller.end().fails("interaction_required", 4);
+    assert!(refused.stderr.contains(INTERRUPTED), "{refused:?}");
+    assert_eq!(server.refreshes().len(), 2, "the old token was tried once more");
+    let again = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    assert!(again.stderr.contains(INTERRUPTED), "{again:?}");
+    assert_eq!(server.refreshes().len(), 2, "and then no more");
+    assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]));
+}
+
+/// Caller and worker die together, after the server has rotated.
+fn die_together(server: &OAuthServer, sandbox: &Sandbox) {
+    hold(server, Fault::HoldAfterCommit);
+    let caller = held_caller(server, sandbox);
+    let worker = sandbox.worker();
+    caller.kill(Signal::KILL);
+    kill(worker);
+    sandbox.wait_for_rest();
+    server.clear_faults();
+}
+
+#[test]
+fn a_kill_of_the_worker_too_is_told_as_interrupted() {
+    let (server, sandbox) = expired();
+    die_together(&server, &sandbox);
+    let refused = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    assert!(refused.stderr.contains(INTERRUPTED), "{refused:?}");
+    assert_eq!(server.refreshes().len(), 2);
+    assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]));
+}
+
+#[test]
+fn a_kill_of_the_worker_too_costs_nothing_at_a_server_with_a_grace_time() {
+    let grace = Reuse::Grace(Duration::from_secs(60));
+    let (server, sandbox) = expired_at(Settings { reuse: grace, ..Settings::default() });
+    die_together(&server, &sandbox);
+    let answer = sandbox.run(&["get", "demo"]).succeeds();
+    assert_eq!((answer.text("source").as_str(), server.refreshes().len()), ("refreshed", 2));
+    it_is_all_well(&server, &sandbox, &answer);
+}
+
+#[test]
+fn an_interruption_is_not_forgotten_over_a_fault_that_passes() {
+    let (server, sandbox) = expired();
+    die_together(&server, &sandbox);
+    server.fault(Endpoint::Refresh, Fault::too_many_requests(60), Times::Next(1));
+    sandbox.run(&["get", "demo"]).fails("rate_limited", 75);
+    sandbox.forget_state();
+    let refused = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    assert!(refused.stderr.contains(INTERRUPTED), "{refused:?}");
+    assert_eq!(sandbox.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_login_after_an_interruption_starts_anew() {
+    let (server, sandbox) = expired();
+    die_together(&server, &sandbox);
+    sandbox.login("demo").succeeds();
+    sandbox.forget_browser();
+    let answer = sandbox.refresh().succeeds();
+    assert_eq!(answer.text("source"), "refreshed");
+    assert_eq!((server.refreshes().len(), server.reuses()), (2, 0));
+    it_is_all_well(&server, &sandbox, &answer);
+}

@@ -1,0 +1,17 @@
+//! Promises about system calls, proved with strace: what a fresh `get` does not do, and what a refresh comes
+//! to when the system kills or refuses it in the middle of a write.
+//!
+//! Linux only; strace must be there (`tests/run` installs it). Each fault is proved to have happened by
+//! strace's own log.
+
+#[path = "syscalls/errors.rs"]
+mod errors;
+#[path = "syscalls/fresh.rs"]
+mod fresh;
+#[path = "syscalls/kills.rs"]
+mod kills;
+#[path = "syscalls/places.rs"]
+mod places;
+#[path = "syscalls/strace.rs"]
+mod strace;
+mod support;

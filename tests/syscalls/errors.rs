@@ -1,0 +1,126 @@
+//! System calls that fail in the middle of a refresh: before the token is spent nothing is sent, after it the
+//! new token is answered and kept.
+
+use crate::strace::{
+    DIRECTORY, DRAFT, INTENT, Inject, LOCK, NEXT, OPEN, RENAME, SYNC, UNLINK, refresh_with,
+    start_refresh_with,
+};
+use crate::support::process::kill;
+use crate::support::{Sandbox, end, server, wait_for};
+use oauthserver::OAuthServer;
+use std::fs;
+
+const fn fail_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str, what: &'a str) -> Inject<'a> {
+    Inject { calls, file, when, what }
+}
+
+/// Ways in which the room for the next record cannot be had.
+const NO_ROOM: [Inject; 12] = [
+    fail_at(OPEN, LOCK, "1", "error=EROFS"),
+    fail_at("flock", LOCK, "1", "error=ENOLCK"),
+    fail_at(OPEN, DRAFT, "1", "error=EROFS"),
+    fail_at("write", DRAFT, "1", "error=ENOSPC"),
+    fail_at(SYNC, DRAFT, "1", "error=EIO"),
+    fail_at(RENAME, DRAFT, "1", "error=EACCES"),
+    fail_at(OPEN, NEXT, "2", "error=EMFILE"),
+    fail_at(OPEN, NEXT, "2", "error=EDQUOT"),
+    fail_at("write", NEXT, "1", "error=ENOSPC"),
+    fail_at("write", NEXT, "1", "error=EFBIG"),
+    fail_at(SYNC, NEXT, "1", "error=EIO"),
+    fail_at(SYNC, DIRECTORY, "1", "error=EIO"),
+];
+
+#[test]
+fn without_room_for_the_next_record_nothing_is_sent_case_72() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    for fault in NO_ROOM {
+        let record = fs::read(sandbox.record()).unwrap();
+        let refused = refresh_with(&sandbox, fault).fails("cache_unwritable", 75);
+        assert!(refused.json()["error"]["retryable"] == true, "{fault:?}");
+        assert_eq!(server.refreshes().len(), 0, "{fault:?}");
+        assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{fault:?}");
+        assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]), "{fault:?}");
+        sandbox.forget_state();
+    }
+    sandbox.refresh().succeeds();
+    assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
+}
+
+/// The answered token is the stored one, it cost one request, and nothing is left over.
+#[track_caller]
+fn is_kept(server: &OAuthServer, sandbox: &Sandbox, generation: &str, requests: usize) {
+    let answer = sandbox.run(&["get", "demo"]).succeeds();
+    assert_eq!((answer.text("generation").as_str(), answer.text("source").as_str()), (generation, "cache"));
+    assert!(server.mcp_accepts(&answer.text("access_token")));
+    assert_eq!((server.refreshes().len(), server.reuses()), (requests, 0));
+    assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]));
+}
+
+#[test]
+fn a_save_that_fails_is_made_good_before_the_answer_where_a_new_file_helps_case_73() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let faults = [
+        fail_at("write", NEXT, "2", "error=ENOSPC"),
+        fail_at("ftruncate", NEXT, "1", "error=EIO"),
+        fail_at(SYNC, NEXT, "2", "error=EIO"),
+    ];
+    for (count, fault) in faults.into_iter().enumerate() {
+        let answer = refresh_with(&sandbox, fault).succeeds();
+        assert_eq!(answer.json().get("persisted"), None, "{fault:?}");
+        is_kept(&server, &sandbox, &answer.text("generation"), count + 1);
+    }
+}
+
+#[test]
+fn a_token_that_could_not_be_put_in_place_is_answered_and_saved_a_moment_later_case_73() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let faults = [
+        fail_at(RENAME, NEXT, "1", "error=EIO"),
+        fail_at(RENAME, NEXT, "1", "error=EXDEV"),
+        fail_at(SYNC, DIRECTORY, "2", "error=EIO"),
+    ];
+    for (count, fault) in faults.into_iter().enumerate() {
+        let answer = refresh_with(&sandbox, fault).succeeds();
+        assert_eq!(answer.json()["persisted"], false, "{fault:?}");
+        is_kept(&server, &sandbox, &answer.text("generation"), count + 1);
+    }
+}
+
+#[test]
+fn a_token_that_could_not_be_put_in_place_is_adopted_by_the_next_run_case_73() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let (before, record) = (sandbox.generation(), fs::read(sandbox.record()).unwrap());
+    let traced = start_refresh_with(&sandbox, fail_at(RENAME, NEXT, "1+", "error=EACCES"));
+    let log = sandbox.home().join("strace.log");
+    let injected = || fs::read_to_string(&log).unwrap_or_default().matches("(INJECTED)").count();
+    wait_for("the second try", || (injected() >= 2).then_some(()));
+    let saved = fs::read(sandbox.state("oauth/demo.token.json.next")).unwrap();
+    wait_for("the third try", || (injected() >= 3).then_some(()));
+    kill(sandbox.worker());
+    let answer = end(traced).succeeds();
+    assert_eq!(answer.json()["persisted"], false);
+    assert!(server.mcp_accepts(&answer.text("access_token")), "it was answered all the same");
+    assert_eq!(fs::read(sandbox.record()).unwrap(), record);
+    let adopted = sandbox.run(&["refresh", "demo", "--rejected-generation", &before]).succeeds();
+    assert_eq!(
+        (adopted.text("source"), adopted.text("generation")),
+        ("already_rotated".into(), answer.text("generation"))
+    );
+    assert_eq!(fs::read(sandbox.record()).unwrap(), saved, "what was synced was never written again");
+    is_kept(&server, &sandbox, &answer.text("generation"), 1);
+}
+
+#[test]
+fn a_leftover_that_cannot_be_removed_does_no_harm() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let answer = refresh_with(&sandbox, fail_at(UNLINK, INTENT, "1", "error=EACCES")).succeeds();
+    assert_eq!(answer.json().get("persisted"), None, "it is saved");
+    assert_eq!(sandbox.leftovers(), ["demo.token.json.intent"]);
+    let next = sandbox.refresh().succeeds();
+    is_kept(&server, &sandbox, &next.text("generation"), 2);
+}
