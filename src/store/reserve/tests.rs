@@ -57,11 +57,7 @@ fn a_hard_link_to_the_record_keeps_the_old_one_case_58() {
     let other = slot.store().home().join("other");
     std::fs::hard_link(slot.record_path(), &other).unwrap();
     let content = std::fs::read(&other).unwrap();
-    let lock = held(&slot);
-    slot.reserve(&lock, "one", before.refresh_token.as_ref(), false)
-        .unwrap()
-        .commit(&successor(&before))
-        .unwrap();
+    reserve(&slot, "one", before.refresh_token.as_ref()).commit(&successor(&before)).unwrap();
     assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
     assert_eq!(std::fs::read(&other).unwrap(), content);
 }
