@@ -172,3 +172,6 @@ fn check_directory(directory: &Path) -> Outcome<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
