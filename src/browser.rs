@@ -9,6 +9,7 @@
 //! and then fails is not noticed, so the URL must be shown as well; a text browser has no terminal here;
 //! a relative path in `$BROWSER` is not found, because the opener works in the root directory.
 
+use crate::config::environment::SECRET_VARIABLES;
 use crate::oauth::open::{MAX_URL, safe_to_open};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -19,17 +20,6 @@ use std::time::{Duration, Instant};
 
 /// The hidden first argument with which this program becomes the opener.
 pub const HIDDEN_VERB: &str = "__open-browser";
-
-/// Environment variables that hold a secret, whoever else reads them.
-pub const SECRET_VARIABLES: [&str; 6] = [
-    "MCP_CREDENTIAL_KEY",
-    "OAUTH2_AUTHORIZATION_CODE",
-    "OAUTH2_CLIENT_SECRET",
-    "OAUTH2_CODE_VERIFIER",
-    "OAUTH2_EXTRA_PARAMS",
-    "OAUTH2_REFRESH_TOKEN",
-];
-
 /// How long an opener may take to fail before it counts as started. A text browser never ends by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often its end is looked for.

@@ -18,7 +18,9 @@ pub fn of_record(
     configured_secret: Option<Secret>,
 ) -> Outcome<Client> {
     let method = clear.token_endpoint_auth_method;
-    let registered = registered.filter(|record| record.clear.client_id == clear.client_id);
+    let issuer = clear.issuer.as_ref().unwrap_or(&clear.token_endpoint);
+    let registered = registered
+        .filter(|record| record.clear.client_id == clear.client_id && record.clear.issuer == *issuer);
     let dynamic = registered.is_some();
     let client_secret = registered.map_or(configured_secret, |record| record.client_secret);
     if method != AuthMethod::None && client_secret.is_none() {

@@ -114,14 +114,19 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     }
     let text = error.render().to_string();
     let verb = args.get(1).and_then(|verb| verb.to_str()).unwrap_or_default();
-    if MACHINE_VERBS.contains(&verb) && !asks_for_other_format(args) {
-        let said = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let message = format!("{}; see `mcp-credential {verb} --help`", crate::text::one_line(said));
-        // Whoever closed stdout has stderr left.
-        let _ = reply::document(&reply::failure_json(&Failure::new(Code::Usage, message)));
+    if MACHINE_VERBS.contains(&verb) {
+        let message = format!("{}; see `mcp-credential {verb} --help`", first_paragraph(&text));
+        reply::failure(&Failure::new(Code::Usage, message), !asks_for_other_format(args));
+    } else {
+        let _ = std::io::stderr().write_all(escaped(&text).as_bytes());
     }
-    let _ = std::io::stderr().write_all(escaped(&text).as_bytes());
     ExitCode::from(Code::Usage.exit_status())
+}
+
+/// What clap says before usage and tips, as one line: a program's log has room for no more.
+fn first_paragraph(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).collect();
+    crate::text::one_line(lines.join(" ").trim_start_matches("error: "))
 }
 
 /// clap repeats what was typed; a terminal must not act on it.

@@ -82,22 +82,23 @@ impl<'a> Probe<'a> {
         if self.time_left().is_zero() {
             return false;
         }
-        let rejected = self.send(token);
+        // A question that was not answered says nothing to others.
+        let Some(rejected) = self.send(token) else { return false };
         let probed = Probed { generation: generation.to_owned(), at_ms: clock::now_ms(), rejected };
         self.slot.state().update(|state| state.probe = Some(probed));
         rejected
     }
 
-    fn send(&self, token: &Secret) -> bool {
+    fn send(&self, token: &Secret) -> Option<bool> {
         let limits = Limits { connect: self.time_left(), total: self.time_left() };
         let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, limits)) else {
-            return false;
+            return None;
         };
         match ping(&http.until(self.deadline), &url, Some(token)) {
-            Ok(reply) => rejects_token(&reply),
+            Ok(reply) => Some(rejects_token(&reply)),
             Err(fault) => {
                 log::debug!("the server could not be asked about the token, which is kept: {fault}");
-                false
+                None
             }
         }
     }

@@ -5,7 +5,9 @@
 //! for `expose` lists every place where a secret leaves. The memory is wiped when the value is dropped
 //! (best effort: copies made by other libraries are out of reach).
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use zeroize::Zeroizing;
 
 /// A secret text.
@@ -34,6 +36,38 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[REDACTED]")
+    }
+}
+
+/// Names and values in order, such as form parameters and headers. A value may be an API key, so `Debug`
+/// prints the names alone.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pairs(Vec<(String, String)>);
+
+impl From<Vec<(String, String)>> for Pairs {
+    fn from(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+}
+
+impl Deref for Pairs {
+    type Target = Vec<(String, String)>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Pairs {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Pairs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -93,5 +127,7 @@ mod tests {
     fn debug_never_shows_the_value() {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "[REDACTED] Some([REDACTED])");
+        let pairs = Pairs::from(vec![("X-Key".to_owned(), "hunter2".to_owned())]);
+        assert_eq!(format!("{pairs:?}"), "[\"X-Key\"]");
     }
 }

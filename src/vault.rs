@@ -14,8 +14,12 @@ use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The shortest and the longest pause between two looks at the record, in milliseconds.
-const PAUSE: (u64, u64) = (10, 25);
+/// The longest pause between two looks at the record; the shortest is two fifths of it.
+const PAUSE: Duration = Duration::from_millis(25);
+/// The same for a wait that has lasted: many waiters that look often cost more than they gain by it.
+const LONG_PAUSE: Duration = Duration::from_millis(150);
+/// The share of a wait that its next pause may add to it, as one in so many.
+const SHARE: u32 = 16;
 
 /// One server's vault.
 pub struct StoreVault<'a> {
@@ -26,6 +30,7 @@ pub struct StoreVault<'a> {
     lock: RefCell<LockFile>,
     seen: RefCell<Option<(Stamp, Option<TokenRecord>)>>,
     prepared: Cell<bool>,
+    began: Instant,
 }
 
 impl<'a> StoreVault<'a> {
@@ -39,7 +44,7 @@ impl<'a> StoreVault<'a> {
     ) -> Self {
         let lock = RefCell::new(slot.token_lock());
         let (seen, prepared) = (RefCell::new(None), Cell::new(false));
-        Self { slot, server, network, environment, lock, seen, prepared }
+        Self { slot, server, network, environment, lock, seen, prepared, began: Instant::now() }
     }
 
     /// Hands the lock to a worker that does `task`.
@@ -54,16 +59,11 @@ impl<'a> StoreVault<'a> {
         worker::redeem(lock, &job, deadline)
     }
 
-    /// Waiters look many times a second, so an unchanged record is not read again.
+    /// A record that another process has put there for another server, issuer or client is no answer,
+    /// whenever it comes.
     fn read(&self) -> Outcome<Option<TokenRecord>> {
-        let stamp = self.slot.stamp();
-        if let (Some(stamp), Some((seen, record))) = (stamp, &*self.seen.borrow())
-            && stamp == *seen
-        {
-            return Ok(record.clone());
-        }
         let record = self.slot.peek()?;
-        *self.seen.borrow_mut() = stamp.map(|stamp| (stamp, record.clone()));
+        record.as_ref().map_or(Ok(()), |record| binding::check(self.server, &record.clear))?;
         Ok(record)
     }
 }
@@ -71,11 +71,16 @@ impl<'a> StoreVault<'a> {
 impl Vault for StoreVault<'_> {
     type Lock = Held;
 
-    /// A record that another process has put there for another server, issuer or client is no answer,
-    /// whenever it comes.
+    /// Waiters look many times a second, so an unchanged record is not read again.
     fn peek(&self) -> Outcome<Option<TokenRecord>> {
+        let stamp = self.slot.stamp();
+        if let (Some(stamp), Some((seen, record))) = (stamp, &*self.seen.borrow())
+            && stamp == *seen
+        {
+            return Ok(record.clone());
+        }
         let record = self.read()?;
-        record.as_ref().map_or(Ok(()), |record| binding::check(self.server, &record.clear))?;
+        *self.seen.borrow_mut() = stamp.map(|stamp| (stamp, record.clone()));
         Ok(record)
     }
 
@@ -100,16 +105,36 @@ impl Vault for StoreVault<'_> {
     }
 
     fn pause(&self, deadline: Instant) {
-        pause(deadline);
+        sleep_about(longest_pause(self.began.elapsed()), deadline);
     }
 }
 
-/// Sleeps for a moment of random length, so that waiters do not march in step, but not past `deadline`.
+/// How long a waiter that has waited for `waited` sleeps at most before its next look.
+fn longest_pause(waited: Duration) -> Duration {
+    (waited / SHARE).clamp(PAUSE, LONG_PAUSE)
+}
+
+/// Sleeps for a moment, but not past `deadline`.
 pub fn pause(deadline: Instant) {
+    sleep_about(PAUSE, deadline);
+}
+
+/// Sleeps for a time between two fifths of `longest` and all of it, so that waiters do not march in step.
+fn sleep_about(longest: Duration, deadline: Instant) {
     let mut random = [0_u8; 1];
     // Without random bytes everyone waits equally long.
     let _ = getrandom::fill(&mut random);
-    let (shortest, longest) = PAUSE;
-    let wait = Duration::from_millis(shortest + u64::from(random[0]) % (longest - shortest));
+    let wait = longest.mul_f64(0.4 + 0.6 * f64::from(random[0]) / 255.0);
     thread::sleep(wait.min(deadline.saturating_duration_since(Instant::now())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_lasts_is_looked_at_less_often_but_never_seldom() {
+        let after = |milliseconds| longest_pause(Duration::from_millis(milliseconds)).as_millis();
+        assert_eq!([after(0), after(400), after(800), after(2400), after(90_000)], [25, 25, 50, 150, 150]);
+    }
 }

@@ -4,7 +4,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
-use mcp_credential::browser::{self, Launcher, SECRET_VARIABLES};
+use mcp_credential::browser::{self, Launcher};
+use mcp_credential::config::environment::SECRET_VARIABLES;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ use crate::config::{self, Environment};
 use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
 use crate::store::Slot;
+use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::token::TokenRecord;
 use crate::vault::pause;
@@ -49,16 +50,15 @@ fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Done> {
     if !slot.store().cache().is_dir() {
         return Ok(nothing());
     }
-    let held = wait_for_lock(args, slot)?;
+    let (_held, claim) = wait_for_lock(args, slot)?;
     let mut done = Done::default();
     if args.scope != EraseScope::Client {
-        let (record, moved_aside) = read(args, slot, &held)?;
-        (done.record, done.erased) = (record, moved_aside);
+        (done.record, done.erased) = read(args, slot, &claim)?;
         let stored = done.record.as_ref().map(|record| &record.clear.generation);
         if args.if_generation.is_some() && stored.is_some() && stored != args.if_generation.as_ref() {
             return Ok(Done { reason: Some("generation_changed"), ..Done::default() });
         }
-        done.erased |= slot.erase(&held)?;
+        done.erased |= slot.erase(claim)?;
     }
     if args.scope != EraseScope::Tokens {
         done.erased |= slot.erase_client()?;
@@ -68,10 +68,10 @@ fn erase(args: &EraseArgs, slot: &Slot) -> Outcome<Done> {
 
 /// The record as it is under the lock. One that cannot be read is moved aside, if everything is to go; the
 /// second value says so.
-fn read(args: &EraseArgs, slot: &Slot, held: &Held) -> Outcome<(Option<TokenRecord>, bool)> {
+fn read(args: &EraseArgs, slot: &Slot, claim: &Claim) -> Outcome<(Option<TokenRecord>, bool)> {
     match slot.peek() {
         Err(failure) if failure.code == Code::CacheDamaged && args.scope == EraseScope::All => {
-            let aside = slot.set_aside(held)?;
+            let aside = slot.set_aside(claim)?;
             say(&format!("the damaged record was moved to {}", aside.display()));
             Ok((None, true))
         }
@@ -79,14 +79,16 @@ fn read(args: &EraseArgs, slot: &Slot, held: &Held) -> Outcome<(Option<TokenReco
     }
 }
 
-fn wait_for_lock(args: &EraseArgs, slot: &Slot) -> Outcome<Held> {
+fn wait_for_lock(args: &EraseArgs, slot: &Slot) -> Outcome<(Held, Claim)> {
     let limit = args.timeout.map_or(LONGEST_REFRESH, Duration::from_secs);
     let deadline = Instant::now() + limit;
     let mut lock = slot.token_lock();
     let mut told = false;
     loop {
-        if let Some(held) = slot.try_token_lock(&mut lock)? {
-            return Ok(held);
+        if let Some(held) = slot.try_token_lock(&mut lock)?
+            && let Some(claim) = slot.claim(&held)?
+        {
+            return Ok((held, claim));
         }
         if Instant::now() >= deadline {
             let text = "a refresh is under way and has not ended in time; nothing was erased; try again";

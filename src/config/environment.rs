@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The variables that carry a secret of ours: no child process gets them.
-pub const SECRET_VARIABLES: [&str; 5] = [
+pub const SECRET_VARIABLES: [&str; 6] = [
     "OAUTH2_CLIENT_SECRET",
+    "OAUTH2_EXTRA_PARAMS",
     "OAUTH2_REFRESH_TOKEN",
     "OAUTH2_AUTHORIZATION_CODE",
     "OAUTH2_CODE_VERIFIER",

@@ -52,7 +52,7 @@ const fn oauth2(name: &'static str, variable: &'static str) -> Key {
 pub(super) const KEYS: &[Key] = &[
     key(Section::Server, "url", "UPSTREAM_URL"),
     key(Section::Server, "requireUrl", ""),
-    key(Section::Server, "headers", ""),
+    Key { credential: true, ..key(Section::Server, "headers", "") },
     oauth2("grant", "OAUTH2_GRANT"),
     oauth2("tokenUrl", "OAUTH2_TOKEN_URL"),
     oauth2("authorizationUrl", "OAUTH2_AUTHORIZATION_URL"),

@@ -3,7 +3,7 @@
 //! Plain values, checked before they get here. They cross to the refresh process as they stand, secrets
 //! included, over a private socket and nowhere else.
 
-use crate::secret::Secret;
+use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -176,9 +176,9 @@ pub struct Server {
     /// `audience` form parameter.
     pub audience: Option<String>,
     /// More form parameters for the token endpoint, in order.
-    pub extra_params: Vec<(String, String)>,
+    pub extra_params: Pairs,
     /// More parameters for the authorization request, in order.
-    pub authorization_params: Vec<(String, String)>,
+    pub authorization_params: Pairs,
     /// How early a token is renewed, in seconds (at most a tenth of its lifetime).
     pub refresh_skew_seconds: u64,
     /// Whether a login may start.
@@ -198,7 +198,7 @@ pub struct Server {
     /// Refuse callers that state no URL.
     pub require_url: bool,
     /// Extra headers of the `headers` format, in order.
-    pub headers: Vec<(String, String)>,
+    pub headers: Pairs,
     /// Turn the table of known exceptions off.
     pub strict: bool,
 }

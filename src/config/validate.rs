@@ -58,7 +58,8 @@ pub(super) struct Validated {
 /// `config_invalid` that names the key or the variable and what to do.
 pub(super) fn validate(name: &str, mut merged: Merged, env: &Environment) -> Outcome<Validated> {
     let merged = &mut merged;
-    let url = merged.parsed("url", server_url)?;
+    let url = merged
+        .parsed("url", |text| server_url(text).map_err(|problem| format!("is no server URL: {problem}")))?;
     let url = url.ok_or_else(|| merged.missing("url", "is missing; it is the URL of the MCP server"))?;
     let mut server = Server { name: name.to_owned(), url, ..Server::default() };
     endpoints(merged, &mut server)?;
@@ -123,8 +124,9 @@ fn requests(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
         merged.number("refreshSkewSeconds", 0..=DAY)?.unwrap_or(REFRESH_SKEW_SECONDS);
     let resource = merged.any_text("resource")?;
     let ours = &TOKEN_PARAMETERS[usize::from(resource.is_none())..];
-    server.extra_params = parameters(merged, "extraParams", ours)?;
-    server.authorization_params = parameters(merged, "authorizationParams", &AUTHORIZATION_PARAMETERS)?;
+    server.extra_params = parameters(merged, "extraParams", ours)?.into();
+    server.authorization_params =
+        parameters(merged, "authorizationParams", &AUTHORIZATION_PARAMETERS)?.into();
     server.resource = match resource {
         None => extra_resource(&mut server.extra_params),
         Some(text) if text.is_empty() => ResourceParameter::Omitted,
@@ -185,7 +187,7 @@ fn switches(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     if let (Some(stated), Some(problem)) = (stated, header::problem(&headers)) {
         return Err(merged.complain(&stated, &problem));
     }
-    server.headers = headers;
+    server.headers = headers.into();
     Ok(())
 }
 

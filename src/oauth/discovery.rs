@@ -14,11 +14,11 @@ mod resource;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use crate::config::{Grant, ResourceParameter, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::oauth::http::Http;
 use crate::oauth::reach::may_name;
 use crate::oauth::url::origin;
 use crate::text::one_line;
@@ -26,6 +26,8 @@ use metadata::AuthorizationServer;
 use resource::Published;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+pub use web::Web;
 
 /// What a login or a token request needs to know of the authorization server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -59,10 +61,10 @@ pub struct Discovered {
 /// # Errors
 /// `untrusted_server` for metadata that must not be used, `unavailable` where none could be had,
 /// `config_invalid` where the configuration leaves no way.
-pub fn discover(http: &Http, server: &Server, challenge: Option<&Challenge>) -> Outcome<Discovered> {
+pub fn discover(web: &dyn Web, server: &Server, challenge: Option<&Challenge>) -> Outcome<Discovered> {
     let found = explicit(server).and_then(|explicit| match explicit {
         Some(found) => Ok(found),
-        None => Story::new(http, server)?.tell(challenge),
+        None => Story::new(web, server)?.tell(challenge),
     });
     if let Ok(found) = &found {
         let issuer = one_line(found.issuer.as_deref().unwrap_or("(unknown)"));
@@ -127,19 +129,22 @@ fn resource_value(server: &Server, published: Option<&Published>) -> Option<Stri
     }
 }
 
+/// The longest URL of an endpoint, in bytes: it is stored, and has to fit into the room that is reserved.
+const LONGEST_ENDPOINT: usize = 4096;
+
 /// One discovery: the server and its parsed URL.
 struct Story<'a> {
-    http: &'a Http,
+    web: &'a dyn Web,
     server: &'a Server,
     url: Url,
 }
 
 impl<'a> Story<'a> {
-    fn new(http: &'a Http, server: &'a Server) -> Outcome<Self> {
+    fn new(web: &'a dyn Web, server: &'a Server) -> Outcome<Self> {
         let url = crate::oauth::url::endpoint(&server.url).map_err(|why| {
             Failure::new(Code::ConfigInvalid, format!("`url` cannot be used: {why}; correct it"))
         })?;
-        Ok(Self { http, server, url })
+        Ok(Self { web, server, url })
     }
 
     fn tell(&self, challenge: Option<&Challenge>) -> Outcome<Discovered> {
@@ -190,6 +195,9 @@ impl<'a> Story<'a> {
         let url = crate::oauth::url::endpoint(text).map_err(|why| refuse(&why))?;
         if url.fragment().is_some() {
             return Err(refuse("it has a fragment"));
+        }
+        if text.len() > LONGEST_ENDPOINT {
+            return Err(refuse("it is longer than any endpoint needs to be"));
         }
         self.may_name(&url).map_err(|kind| {
             let host = url.host_str().unwrap_or_default();

@@ -16,8 +16,8 @@ mod tests;
 use crate::clock;
 use crate::config::AuthMethod;
 use crate::failure::Failure;
-use crate::oauth::http::{Http, TOKEN_LIMIT};
-use crate::secret::Secret;
+use crate::oauth::http::{Http, Reply, TOKEN_LIMIT, Transport};
+use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
 
 /// The client as the token endpoint knows it.
@@ -77,7 +77,7 @@ pub struct TokenRequest {
     /// `audience`, where it is configured.
     pub audience: Option<String>,
     /// Configured extra form parameters, in order.
-    pub extra_params: Vec<(String, String)>,
+    pub extra_params: Pairs,
 }
 
 /// A successful answer (RFC 6749, section 5.1), checked: the tokens are printable and of bounded size.
@@ -123,5 +123,12 @@ pub fn request(http: &Http, request: &TokenRequest) -> Answer {
     };
     let sent_at = clock::now();
     let reply = http.send(form, TOKEN_LIMIT);
-    judge::Judge::new(request, sent_at, clock::now()).answer(reply)
+    judge(request, reply, sent_at, clock::now())
+}
+
+/// What came back for `request`, judged: it left at `sent_at` and was answered at `now`, in seconds since
+/// 1970 UTC. Pure.
+#[must_use]
+pub fn judge(request: &TokenRequest, reply: Result<Reply, Transport>, sent_at: u64, now: u64) -> Answer {
+    judge::Judge::new(request, sent_at, now).answer(reply)
 }

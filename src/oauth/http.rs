@@ -14,12 +14,14 @@ mod tests;
 
 use crate::config::Network;
 use crate::failure::Outcome;
+use crate::oauth::url::is_loopback;
 use oauth2::HttpRequest;
 use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::HeaderMap;
 use std::fmt;
 use std::io::Read;
 use std::mem::ManuallyDrop;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use url::Url;
 use zeroize::Zeroizing;
@@ -48,14 +50,6 @@ impl Limits {
     /// For a request that redeems a rotating token or a code: a server that rotates first and answers late
     /// has already spent the only good one, so the answer is waited for.
     pub const SPENDING: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(105) };
-
-    /// The same, but no request takes longer than from now to `deadline` (a moment, if that is over).
-    #[must_use]
-    pub fn until(self, deadline: Instant) -> Self {
-        // A time limit of zero would mean none.
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        Self { connect: self.connect.min(left), total: self.total.min(left) }
-    }
 }
 
 /// A complete answer.
@@ -97,23 +91,28 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// The client. Building one reads the system's certificate authorities, so build it once a flow.
+/// The client. Its first https request reads the system's certificate authorities, so build it once a flow.
 #[derive(Debug, Clone)]
 pub struct Http {
-    // Never dropped: that would wait for a name resolution that hangs, and no time limit would hold.
-    client: ManuallyDrop<Client>,
+    plan: build::Plan,
+    near: Built,
+    far: Built,
     limits: Limits,
     deadline: Option<Instant>,
 }
+
+/// A client that is built when it is first needed.
+// Never dropped: that would wait for a name resolution that hangs, and no time limit would hold.
+type Built = OnceLock<ManuallyDrop<Client>>;
 
 impl Http {
     /// A client for `network` whose requests are held to `limits`.
     ///
     /// # Errors
-    /// `config_invalid` naming `proxy` or `caBundle`; `internal` when the client cannot be built.
+    /// `config_invalid` naming `proxy` or `caBundle`.
     pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
-        let client = ManuallyDrop::new(build::client(network, limits)?);
-        Ok(Self { client, limits, deadline: None })
+        let plan = build::Plan::new(network, limits)?;
+        Ok(Self { plan, near: Built::new(), far: Built::new(), limits, deadline: None })
     }
 
     /// The same client, all of whose requests together end by `deadline`.
@@ -167,18 +166,31 @@ impl Http {
 
     fn start(&self, request: HttpRequest) -> Result<Response, Transport> {
         let mut request = Request::try_from(request).map_err(|_| fault::unusable_url())?;
+        let client = self.client_for(request.url())?;
         let left = self.time_left();
         if left.is_zero() {
             return Err(Transport::NotSent("the time was over before it could be asked".to_owned()));
         }
         *request.timeout_mut() = Some(left);
         let what = described(&request);
-        let outcome = self.client.execute(request).map_err(|error| fault::classify(&error));
+        let outcome = client.execute(request).map_err(|error| fault::classify(&error));
         match &outcome {
             Ok(response) => log::debug!("{what}: HTTP {}", response.status().as_u16()),
             Err(fault) => log::debug!("{what}: {fault}"),
         }
         outcome
+    }
+
+    /// Which client carries a request to `url`.
+    fn client_for(&self, url: &Url) -> Result<&Client, Transport> {
+        let near = url.scheme() == "http" && is_loopback(url);
+        let built = if near { &self.near } else { &self.far };
+        if let Some(client) = built.get() {
+            return Ok(client);
+        }
+        let client = if near { self.plan.near() } else { self.plan.far() };
+        let client = client.map_err(|_| fault::no_client())?;
+        Ok(built.get_or_init(|| ManuallyDrop::new(client)))
     }
 }
 

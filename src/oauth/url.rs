@@ -4,11 +4,11 @@
 //! they denote, and no rule looks at the text of a host.
 
 use std::net::Ipv4Addr;
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// The canonical URL of an MCP server (MCP authorization, "canonical server URI"; RFC 8707, section 2):
-/// scheme and host in lower case, default port left out, path and query as written, and no slash added to
-/// a URL without a path.
+/// scheme and host in lower case, default port left out, path and query as written (but for dot segments and
+/// characters that no URL holds), and no slash added to a URL without a path.
 ///
 /// # Errors
 /// A sentence that says what is wrong: not an absolute http(s) URL, plain http to a host that is not
@@ -18,9 +18,15 @@ pub fn server_url(text: &str) -> Result<String, String> {
     if url.fragment().is_some() {
         return Err("it has a fragment (`#…`), which a server URL must not have".to_owned());
     }
-    let canonical = url.as_str();
-    let pathless = url.path() == "/" && url.query().is_none() && !text.trim_end().ends_with('/');
-    Ok(if pathless { canonical.trim_end_matches('/') } else { canonical }.to_owned())
+    let path = if has_path(text) { url.path() } else { "" };
+    Ok(format!("{}{path}{}", &url[..Position::BeforePath], &url[Position::AfterPath..]))
+}
+
+/// Whether a slash follows the host of `text`, which has been parsed as a URL: the parser reads `\` as `/`.
+fn has_path(text: &str) -> bool {
+    let after_scheme = text.split_once(':').map_or(text, |(_, rest)| rest);
+    let before_query = after_scheme.split('?').next().unwrap_or_default();
+    before_query.trim_start_matches(['/', '\\']).contains(['/', '\\'])
 }
 
 /// An endpoint that a request may be sent to: absolute, https, or http to a loopback host, without user
@@ -86,6 +92,9 @@ mod tests {
         assert_eq!(server_url("HTTPS://MCP.Example.com").unwrap(), "https://mcp.example.com");
         assert_eq!(server_url("https://mcp.example.com/").unwrap(), "https://mcp.example.com/");
         assert_eq!(server_url("https://a.example:443/Mcp?x=1").unwrap(), "https://a.example/Mcp?x=1");
+        assert_eq!(server_url("https://a.example:443?x=/1").unwrap(), "https://a.example?x=/1");
+        assert_eq!(server_url("https://a.example/?x=1").unwrap(), "https://a.example/?x=1");
+        assert_eq!(server_url("https:\\\\a.example\\.").unwrap(), "https://a.example/");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn authorization(answer: &Answer) -> String {
 fn headers(answer: &Answer, server: &Server) -> Outcome<()> {
     let mut headers = Map::new();
     headers.insert("Authorization".to_owned(), Value::String(authorization(answer)));
-    for (name, value) in &server.headers {
+    for (name, value) in server.headers.iter() {
         headers.insert(name.clone(), Value::String(value.clone()));
     }
     let text = Value::Object(headers).to_string();

@@ -2,9 +2,9 @@
 
 use super::file::{self, Durable, unwritable};
 use super::lock::LockFile;
+use super::place::make_directory;
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn change(path: &Path, make: impl FnOnce() -> Outcome<Secret>) -> Outcome<()> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    created.map_err(|error| unwritable(folder, &error))?;
+    make_directory(folder).map_err(|error| unwritable(folder, &error))?;
     let _held = lock(&path)?;
     let text = make()?;
     if std::fs::read(&path).is_ok_and(|before| before == text.expose().as_bytes()) {

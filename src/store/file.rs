@@ -203,3 +203,6 @@ pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

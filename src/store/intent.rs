@@ -1,8 +1,8 @@
 //! The mark of a redemption under way: which generation is about to be replaced and which token is about
-//! to be spent. Its writer keeps it locked, so that a living one is told from a dead one even when the
-//! lock file itself was replaced.
+//! to be spent. Its file is also the right to work on the token: whoever has it locked, and in its place, is
+//! alone, even when the lock file was deleted or replaced under him. A living one is so told from a dead one.
 
-use super::file;
+use super::file::{self, unwritable};
 use super::key::Key;
 use super::lock::{is_at, try_flock};
 use super::seal::{self, Kind};
@@ -25,22 +25,15 @@ pub struct Intent {
     pub spends: String,
 }
 
-/// An intent on disk, locked by us.
+/// The place of the intent, ours until this value is dropped: nobody else redeems, saves, adopts or erases.
 #[derive(Debug)]
-pub struct Written {
+pub struct Claim {
     path: PathBuf,
     locked: File,
-}
-
-/// What was found in the place of the intent.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Found {
-    /// Nothing, or nothing that can be read.
-    Nothing,
-    /// Its writer lives.
-    Busy,
-    /// Its writer died.
-    Left(Intent),
+    /// What was found in its place: its writer died.
+    older: Option<Intent>,
+    /// Whether the file tells something that the next process must know.
+    tells: bool,
 }
 
 impl Intent {
@@ -50,61 +43,95 @@ impl Intent {
         Self { predecessor: predecessor.to_owned(), spends: token.map(fingerprint).unwrap_or_default() }
     }
 
-    /// Writes the intent and keeps it locked. It takes the place of an older one in one step: what that one
-    /// tells must not be lost when this process dies here, or when the disk is full.
-    ///
-    /// # Errors
-    /// The system's; an older intent is then untouched.
-    pub fn write(&self, path: &Path, key: &Key, name: &str) -> io::Result<Written> {
-        let draft = draft_of(path);
-        file::remove(&draft)?;
-        let locked = self.write_draft(&draft, key, name).and_then(|locked| {
-            std::fs::rename(&draft, path)?;
-            Ok(locked)
-        });
-        if locked.is_err() {
-            // The failure to report is the one above.
-            let _ = file::remove(&draft);
-        }
-        Ok(Written { path: path.to_owned(), locked: locked? })
-    }
-
-    fn write_draft(&self, draft: &Path, key: &Key, name: &str) -> io::Result<File> {
-        let mut created = file::create_new(draft)?;
-        if !try_flock(&created)? {
-            return Err(io::Error::other("another process works on the same token"));
-        }
-        let body = serde_json::to_vec(self).map_err(io::Error::other)?;
-        file::write_all(&mut created, &seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
-        created.sync_all()?;
-        Ok(created)
-    }
-
-    /// Looks for an intent that another process left.
-    ///
-    /// # Errors
-    /// `insecure_storage` when something else stands in its place.
-    pub fn find(path: &Path, key: &Key, name: &str) -> Outcome<Found> {
-        let Some(mut open) = file::open_private(path)? else { return Ok(Found::Nothing) };
-        if is_locked(&open) {
-            return Ok(Found::Busy);
-        }
-        let content = file::read_open(path, &mut open)?;
-        let intent = seal::open(key, Kind::Intent, name, &content)
-            .ok()
-            .and_then(|opened| serde_json::from_slice(&opened.secrets).ok());
-        Ok(intent.map_or(Found::Nothing, Found::Left))
+    fn decode(key: &Key, name: &str, content: &[u8]) -> Option<Self> {
+        let opened = seal::open(key, Kind::Intent, name, content).ok()?;
+        serde_json::from_slice(&opened.secrets).ok()
     }
 }
 
-impl Written {
-    /// Removes the intent: what it announced is done, or was never begun. Another one in its place stays.
+impl Claim {
+    /// Takes the place, unless a living process has it. Without a key nothing was ever sealed, so nothing is
+    /// found then.
     ///
     /// # Errors
-    /// The system's.
-    pub fn remove(self) -> io::Result<()> {
-        if is_at(&self.locked, &self.path) { file::remove(&self.path).map(|_| ()) } else { Ok(()) }
+    /// `insecure_storage` when something else stands in its place, `cache_unwritable`.
+    pub fn take(path: &Path, key: Option<&Key>, name: &str) -> Outcome<Option<Self>> {
+        let taken = match file::open_private(path)? {
+            Some(found) => Some(found),
+            None => create(path).map_err(|error| unwritable(path, &error))?,
+        };
+        let Some(mut locked) = taken else { return Ok(None) };
+        let is_ours = try_flock(&locked).map_err(|error| unwritable(path, &error))?;
+        // Its last owner may have removed or replaced it before we locked it.
+        if !is_ours || !is_at(&locked, path) {
+            return Ok(None);
+        }
+        let content = file::read_open(path, &mut locked)?;
+        let older = key.and_then(|key| Intent::decode(key, name, &content));
+        Ok(Some(Self { path: path.to_owned(), locked, tells: older.is_some(), older }))
     }
+
+    /// What a process that died has left.
+    #[must_use]
+    pub fn older(&self) -> Option<&Intent> {
+        self.older.as_ref()
+    }
+
+    /// Writes `intent`, durable but for its name. It takes the place of an older one in one step: what that
+    /// one tells must not be lost when this process dies here, or when the disk is full.
+    ///
+    /// # Errors
+    /// The system's; an older intent is then untouched.
+    pub fn announce(&mut self, intent: &Intent, key: &Key, name: &str) -> io::Result<()> {
+        let draft = draft_of(&self.path);
+        file::remove(&draft)?;
+        let written = write_draft(&draft, intent, key, name).and_then(|locked| {
+            std::fs::rename(&draft, &self.path)?;
+            Ok(locked)
+        });
+        if written.is_err() {
+            // The failure to report is the one above.
+            let _ = file::remove(&draft);
+        }
+        self.locked = written?;
+        self.tells = true;
+        Ok(())
+    }
+
+    /// Gives the place up with nothing to tell: what was announced is done, or was never begun.
+    pub fn forget(mut self) {
+        self.tells = false;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // While it is locked and in its place nobody else touches it. One that stays does no harm: it names a
+        // generation that is not the stored one.
+        if !self.tells && is_at(&self.locked, &self.path) && file::remove(&self.path).is_err() {
+            log::warn!("{} could not be removed", self.path.display());
+        }
+    }
+}
+
+/// `None` when somebody else has just created it.
+fn create(path: &Path) -> io::Result<Option<File>> {
+    match file::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        created => created.map(Some),
+    }
+}
+
+/// Locked before it has its name: nobody finds it free.
+fn write_draft(draft: &Path, intent: &Intent, key: &Key, name: &str) -> io::Result<File> {
+    let mut created = file::create_new(draft)?;
+    if !try_flock(&created)? {
+        return Err(io::Error::other("another process works on the same token"));
+    }
+    let body = serde_json::to_vec(intent).map_err(io::Error::other)?;
+    file::write_all(&mut created, &seal::seal(key, Kind::Intent, name, "{}", &body)?)?;
+    created.sync_all()?;
+    Ok(created)
 }
 
 /// Whether the writer of the intent at `path` lives.
@@ -120,7 +147,7 @@ fn is_locked(intent: &File) -> bool {
     matches!(try_flock(intent), Ok(false))
 }
 
-/// Where an intent is prepared; one name, since only the holder of the token lock writes.
+/// Where an intent is prepared; one name, since only the owner of its place writes.
 fn draft_of(path: &Path) -> PathBuf {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".draft");
@@ -142,39 +169,71 @@ mod tests {
     use super::*;
     use crate::store::testing::Folder;
 
+    /// A key and a place.
+    fn place(folder: &Folder) -> (Key, PathBuf) {
+        (folder.store().key_for_writing().unwrap(), folder.path().join("intent"))
+    }
+
+    fn take(path: &Path, key: &Key) -> Option<Claim> {
+        Claim::take(path, Some(key), "demo").unwrap()
+    }
+
     #[test]
-    fn a_living_writer_is_told_from_a_dead_one() {
+    fn the_place_of_the_intent_has_one_owner_whatever_it_says() {
         let folder = Folder::new();
-        let key = folder.store().key_for_writing().unwrap();
-        let path = folder.path().join("intent");
+        let (key, path) = place(&folder);
+        let mut claim = take(&path, &key).unwrap();
+        assert!(is_busy(&path).unwrap() && take(&path, &key).is_none(), "before anything is announced");
+        claim.announce(&Intent::new("one", None), &key, "demo").unwrap();
+        assert!(is_busy(&path).unwrap() && take(&path, &key).is_none(), "and after");
+        claim.forget();
+        assert!(!path.exists());
+        assert!(take(&path, &key).is_some());
+    }
+
+    #[test]
+    fn a_dead_owners_intent_is_found_until_it_is_forgotten() {
+        let folder = Folder::new();
+        let (key, path) = place(&folder);
         let intent = Intent::new("one", Some(&Secret::new("refresh-1")));
-        let written = intent.write(&path, &key, "demo").unwrap();
-        assert_eq!(Intent::find(&path, &key, "demo").unwrap(), Found::Busy);
-        drop(written);
-        assert_eq!(Intent::find(&path, &key, "demo").unwrap(), Found::Left(intent));
-        assert_eq!(Intent::find(&path, &key, "other").unwrap(), Found::Nothing);
+        let mut claim = take(&path, &key).unwrap();
+        claim.announce(&intent, &key, "demo").unwrap();
+        drop(claim);
+        assert!(!is_busy(&path).unwrap());
+        assert_eq!(take(&path, &key).unwrap().older(), Some(&intent));
+        assert!(Claim::take(&path, None, "demo").unwrap().unwrap().older().is_none());
+    }
+
+    #[test]
+    fn a_place_that_was_replaced_while_it_was_opened_is_not_taken_for_the_real_one() {
+        let folder = Folder::new();
+        let (key, path) = place(&folder);
+        let mut owner = take(&path, &key).unwrap();
+        let opened_before = File::open(&path).unwrap();
+        owner.announce(&Intent::new("one", None), &key, "demo").unwrap();
+        // The file of before is free, and it is nobody's place any more.
+        assert!(try_flock(&opened_before).unwrap() && !is_at(&opened_before, &path));
+        assert!(take(&path, &key).is_none());
     }
 
     #[test]
     fn an_older_intent_stays_until_the_new_one_takes_its_place() {
         let folder = Folder::new();
-        let key = folder.store().key_for_writing().unwrap();
-        let path = folder.path().join("intent");
+        let (key, path) = place(&folder);
         let older = Intent::new("one", None);
-        drop(older.write(&path, &key, "demo").unwrap());
+        take(&path, &key).unwrap().announce(&older, &key, "demo").unwrap();
         // A directory in the place of the draft stands for a disk that takes no new file.
         std::fs::create_dir(draft_of(&path)).unwrap();
-        assert!(Intent::new("two", None).write(&path, &key, "demo").is_err());
-        assert_eq!(Intent::find(&path, &key, "demo").unwrap(), Found::Left(older));
+        assert!(take(&path, &key).unwrap().announce(&Intent::new("two", None), &key, "demo").is_err());
+        assert_eq!(take(&path, &key).unwrap().older(), Some(&older));
     }
 
     #[test]
     fn the_file_says_nothing_of_the_token() {
         let folder = Folder::new();
-        let key = folder.store().key_for_writing().unwrap();
-        let path = folder.path().join("intent");
+        let (key, path) = place(&folder);
         let token = Secret::new("refresh-1");
-        let _written = Intent::new("one", Some(&token)).write(&path, &key, "demo").unwrap();
+        take(&path, &key).unwrap().announce(&Intent::new("one", Some(&token)), &key, "demo").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("refresh-1") && !text.contains(&fingerprint(&token)));
     }

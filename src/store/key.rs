@@ -64,10 +64,13 @@ impl Key {
         records_exist: impl Fn() -> Outcome<bool>,
     ) -> Outcome<Self> {
         if *source == KeySource::File && Self::read(path)?.is_none() {
-            if records_exist()? {
-                return Err(lost(path, "is missing, but records sealed with it exist"));
+            // Looked for before the key is read again: another first run makes its key before its record.
+            let needed = records_exist()?;
+            match Self::read(path)? {
+                Some(key) => return Ok(key),
+                None if needed => return Err(lost(path, "is missing, but records sealed with it exist")),
+                None => create(path).map_err(|error| unwritable(path, &error))?,
             }
-            create(path).map_err(|error| unwritable(path, &error))?;
         }
         Self::load(source, path)
     }
@@ -125,4 +128,30 @@ fn lost(path: &Path, what: &str) -> Failure {
             path.display()
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::Folder;
+
+    #[test]
+    fn a_key_that_another_first_run_makes_meanwhile_is_used() {
+        let folder = Folder::new();
+        let path = folder.path().join("key.bin");
+        let other_run = || {
+            create(&path).unwrap();
+            Ok(true)
+        };
+        let key = Key::load_or_create(&KeySource::File, &path, other_run).unwrap();
+        assert_eq!(key.expose().as_slice(), std::fs::read(&path).unwrap());
+    }
+
+    #[test]
+    fn no_key_is_made_where_records_depend_on_a_lost_one() {
+        let folder = Folder::new();
+        let path = folder.path().join("key.bin");
+        let lost = Key::load_or_create(&KeySource::File, &path, || Ok(true)).unwrap_err();
+        assert_eq!((lost.code, path.exists()), (Code::CacheDamaged, false));
+    }
 }

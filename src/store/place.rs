@@ -128,7 +128,11 @@ fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-fn make_directory(directory: &Path) -> io::Result<()> {
+/// Creates a directory of ours where it is missing, with mode 0700 whatever the umask.
+///
+/// # Errors
+/// The system's.
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -172,3 +176,6 @@ fn check_directory(directory: &Path) -> Outcome<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

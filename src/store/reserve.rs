@@ -1,15 +1,16 @@
 //! The two-step write: the room for the next record is on disk before a token is spent, and what was
 //! answered is durable before it takes its place.
 //!
-//! Order: reserve (`.intent` and `.next`, synced, and the directory) -> the request -> commit (write over
-//! `.next`, sync, rename, sync the directory, remove `.intent`). Whoever comes next finishes what a killed
-//! process began, or says truthfully that it was interrupted.
+//! Order: claim the place of `.intent` -> read -> reserve (`.intent` and `.next`, synced, and the directory) ->
+//! the request -> commit (write over `.next`, sync, rename, sync the directory, remove `.intent`). Whoever comes
+//! next finishes what a killed process began, or says truthfully that it was interrupted. Only the owner of the
+//! claim touches `.next` and the record: the lock file may be deleted at any moment.
 //!
 //! Once it is not known whether the token was spent, the intent stays until that is answered: by a new token
 //! or by a refusal.
 
 use super::file::{self, unwritable};
-use super::intent::{self, Found, Intent, Written};
+use super::intent::{self, Claim, Intent};
 use super::key::Key;
 use super::lock::{Held, LockFile, is_at};
 use super::record;
@@ -19,7 +20,7 @@ use crate::secret::Secret;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::fs::File;
 use std::io::{self, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
 pub const RESERVE_BYTES: usize = 112 * 1024;
@@ -33,8 +34,6 @@ pub enum Recovery {
     Adopted,
     /// It died between request and save: the stored refresh token may be spent already.
     Interrupted,
-    /// It still runs, under another lock file: wait.
-    Busy,
 }
 
 /// Room for the next record, on disk.
@@ -45,7 +44,7 @@ pub struct Reservation<'s> {
     /// The reserved file; absent once writing to it has failed.
     next: Option<File>,
     next_path: PathBuf,
-    intent: Option<Written>,
+    claim: Option<Claim>,
     in_doubt: bool,
     progress: Progress,
 }
@@ -70,15 +69,19 @@ impl<'s> Slot<'s> {
         Ok((!intent::is_busy(&self.beside("intent"))?).then_some(held))
     }
 
-    /// Finishes or forgets what an earlier redemption left. First thing under the lock.
+    /// The right to work on this name's token. `None` when somebody else has it, under another lock file: wait.
+    ///
+    /// # Errors
+    /// `insecure_storage`, `cache_unwritable`.
+    pub fn claim(&self, _held: &Held) -> Outcome<Option<Claim>> {
+        Claim::take(&self.beside("intent"), self.store().key().ok().as_ref(), self.name())
+    }
+
+    /// Finishes or forgets what an earlier redemption left. `stored` was read under the claim.
     ///
     /// # Errors
     /// `insecure_storage`, `cache_damaged`, `cache_unwritable`.
-    pub fn recover(&self, _held: &Held, key: &Key, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
-        let found = Intent::find(&self.beside("intent"), key, self.name())?;
-        if found == Found::Busy {
-            return Ok(Recovery::Busy);
-        }
+    pub fn recover(&self, claim: &Claim, key: &Key, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
         let content = file::read_private(&self.beside("next"))?;
         let Some(stored) = stored else { return Ok(Recovery::Clean) };
         let next = content.and_then(|content| record::decode(key, self.name(), &content).ok());
@@ -86,20 +89,19 @@ impl<'s> Slot<'s> {
             return self.adopt();
         }
         let spent = stored.refresh_token.as_ref().map(intent::fingerprint);
-        Ok(match found {
-            Found::Left(intent) if intent.continues(stored) && spent.as_ref() == Some(&intent.spends) => {
-                Recovery::Interrupted
-            }
-            _ => Recovery::Clean,
-        })
+        let is_interrupted =
+            |intent: &Intent| intent.continues(stored) && spent.as_ref() == Some(&intent.spends);
+        Ok(if claim.older().is_some_and(is_interrupted) { Recovery::Interrupted } else { Recovery::Clean })
     }
 
     fn adopt(&self) -> Outcome<Recovery> {
         let path = self.record_path();
         log::info!("adopting the answer that an interrupted process had saved");
-        std::fs::rename(self.beside("next"), &path)
+        // Its writer may have died before its sync: a rename must not come before the content.
+        let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
+        synced
+            .and_then(|()| std::fs::rename(self.beside("next"), &path))
             .and_then(|()| file::sync_directory(self.store().cache()))
-            .and_then(|()| file::remove(&self.beside("intent")))
             .map_err(|error| unwritable(&path, &error))?;
         Ok(Recovery::Adopted)
     }
@@ -111,7 +113,7 @@ impl<'s> Slot<'s> {
     /// `cache_unwritable`: nothing may be sent then.
     pub fn reserve(
         &self,
-        _held: &Held,
+        mut claim: Claim,
         predecessor: &str,
         spends: Option<&Secret>,
         in_doubt: bool,
@@ -119,24 +121,32 @@ impl<'s> Slot<'s> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
         let next_path = self.beside("next");
-        let attempt = self.try_reserve(&key, &Intent::new(predecessor, spends));
-        let (next, intent) = attempt.map_err(|error| {
-            // Best effort: the failure to report is the first one.
-            let _ = file::remove(&next_path);
-            if !in_doubt {
-                let _ = file::remove(&self.beside("intent"));
+        match self.try_reserve(&mut claim, &key, &Intent::new(predecessor, spends)) {
+            Ok(next) => Ok(Reservation {
+                slot: self.clone(),
+                key,
+                next: Some(next),
+                next_path,
+                claim: Some(claim),
+                in_doubt,
+                progress: Progress::Reserved,
+            }),
+            Err(error) => {
+                // Best effort: the failure to report is the first one.
+                let _ = file::remove(&next_path);
+                if !in_doubt {
+                    claim.forget();
+                }
+                Err(unwritable(&next_path, &error))
             }
-            unwritable(&next_path, &error)
-        })?;
-        let (next, intent, progress) = (Some(next), Some(intent), Progress::Reserved);
-        Ok(Reservation { slot: self.clone(), key, next, next_path, intent, in_doubt, progress })
+        }
     }
 
-    fn try_reserve(&self, key: &Key, intent: &Intent) -> io::Result<(File, Written)> {
-        let written = intent.write(&self.beside("intent"), key, self.name())?;
+    fn try_reserve(&self, claim: &mut Claim, key: &Key, intent: &Intent) -> io::Result<File> {
+        claim.announce(intent, key, self.name())?;
         let next = pad(&self.beside("next"))?;
         file::sync_directory(self.store().cache())?;
-        Ok((next, written))
+        Ok(next)
     }
 
     /// Proves that a record can be written, without leaving anything: before a person is asked to log in.
@@ -146,11 +156,9 @@ impl<'s> Slot<'s> {
     pub fn prove_writable(&self) -> Outcome<()> {
         self.store().prepare()?;
         self.store().key_for_writing()?;
-        let path =
-            file::draft_of(&self.record_path()).map_err(|error| unwritable(&self.record_path(), &error))?;
-        let written = pad(&path);
-        let removed = file::remove(&path);
-        written.and(removed).map(|_| ()).map_err(|error| unwritable(&path, &error))
+        let path = self.record_path();
+        let proved = file::draft_of(&path).and_then(|draft| unnamed_room(&draft));
+        proved.map(|_| ()).map_err(|error| unwritable(&path, &error))
     }
 }
 
@@ -164,12 +172,23 @@ fn continues(next: &TokenRecord, stored: &TokenRecord) -> bool {
     next.clear.predecessor != NO_PREDECESSOR && next.clear.predecessor == stored.clear.generation
 }
 
-/// A new file full of random bytes: a compressing file system must not promise room that it lacks.
-fn pad(path: &std::path::Path) -> io::Result<File> {
+/// A new file at `path`, full of padding.
+fn pad(path: &Path) -> io::Result<File> {
     file::remove(path)?;
+    padded(file::create_new(path)?)
+}
+
+/// The same without a name: a process that is killed meanwhile leaves nothing.
+fn unnamed_room(path: &Path) -> io::Result<File> {
+    let created = file::create_new(path)?;
+    file::remove(path)?;
+    padded(created)
+}
+
+/// The file full of random bytes, on disk: a compressing file system must not promise room that it lacks.
+fn padded(mut file: File) -> io::Result<File> {
     let mut padding = vec![0_u8; RESERVE_BYTES];
     getrandom::fill(&mut padding).map_err(io::Error::other)?;
-    let mut file = file::create_new(path)?;
     file::write_all(&mut file, &padding)?;
     file.sync_all()?;
     Ok(file)
@@ -231,10 +250,9 @@ impl Reservation<'_> {
         }
     }
 
-    /// An intent that stays does no harm: it names a generation that is not the stored one.
     fn forget_intent(&mut self) {
-        if let Some(Err(error)) = self.intent.take().map(Written::remove) {
-            log::warn!("a leftover of the store could not be removed: {error}");
+        if let Some(claim) = self.claim.take() {
+            claim.forget();
         }
     }
 

@@ -106,14 +106,16 @@ pub struct Opened<'a> {
 pub fn seal(key: &Key, kind: Kind, name: &str, clear: &str, secrets: &[u8]) -> io::Result<Vec<u8>> {
     let mut nonce = [0_u8; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-    let aad = associated_data(kind, name, &nonce, clear);
+    // What a reader will see: without the blanks around it.
+    let clear: &RawValue = serde_json::from_str(clear).map_err(io::Error::other)?;
+    let aad = associated_data(kind, name, &nonce, clear.get());
     let sealed = cipher(key)
         .and_then(|cipher| cipher.encrypt(&Nonce::from(nonce), Payload { msg: secrets, aad: &aad }).ok())
         .ok_or_else(|| io::Error::other("the record could not be sealed"))?;
     let envelope = Envelope {
         format: FORMAT,
         key_id: key.id(),
-        clear: serde_json::from_str(clear).map_err(io::Error::other)?,
+        clear,
         nonce: &STANDARD.encode(nonce),
         sealed: &STANDARD.encode(sealed),
     };
@@ -192,6 +194,12 @@ mod tests {
         let file = file();
         let opened = open(&key(7), Kind::Token, "demo", &file).unwrap();
         assert_eq!((opened.clear, opened.secrets.as_slice()), (r#"{"a":1}"#, b"hidden".as_slice()));
+    }
+
+    #[test]
+    fn blanks_around_the_clear_part_do_not_spoil_the_seal() {
+        let file = seal(&key(7), Kind::Token, "demo", " {\"a\": 1}\n", b"hidden").unwrap();
+        assert_eq!(open(&key(7), Kind::Token, "demo", &file).unwrap().clear, r#"{"a": 1}"#);
     }
 
     #[test]

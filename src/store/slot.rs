@@ -1,7 +1,8 @@
 //! One server's place in the store: reading its record, and taking it away.
 
 use super::file;
-use super::lock::{Held, LockFile};
+use super::intent::Claim;
+use super::lock::LockFile;
 use super::place::Store;
 use super::record;
 use super::seal::Damage;
@@ -125,14 +126,15 @@ impl<'s> Slot<'s> {
     ///
     /// # Errors
     /// `cache_unwritable`.
-    pub fn erase(&self, _held: &Held) -> Outcome<bool> {
+    pub fn erase(&self, claim: Claim) -> Outcome<bool> {
         // The reserve first: left alone, it could be adopted by nobody, but it holds a token.
-        for suffix in ["next", "intent", "intent.draft"] {
+        for suffix in ["next", "intent.draft"] {
             self.remove(&self.beside(suffix))?;
         }
         let erased = self.remove(&self.record_path())?;
         self.remove(&self.beside("state"))?;
         self.sync()?;
+        claim.forget();
         Ok(erased)
     }
 
@@ -140,7 +142,7 @@ impl<'s> Slot<'s> {
     ///
     /// # Errors
     /// `cache_unwritable`.
-    pub fn set_aside(&self, _held: &Held) -> Outcome<PathBuf> {
+    pub fn set_aside(&self, _claim: &Claim) -> Outcome<PathBuf> {
         let (path, aside) = (self.record_path(), self.beside(&format!("damaged-{}", clock::now())));
         std::fs::rename(&path, &aside).map_err(|error| file::unwritable(&path, &error))?;
         self.sync()?;

@@ -1,5 +1,5 @@
-//! The order of a redemption, under the token lock: read -> recover -> reserve -> one request -> save ->
-//! answer. Redeem what was re-read under the lock, never what was read before it.
+//! The order of a redemption, under the token lock: claim -> read -> recover -> reserve -> one request -> save
+//! -> answer. Redeem what was re-read under lock and claim, never what was read before them.
 
 use super::child::fault;
 use super::job::{Job, Message, Task};
@@ -9,6 +9,7 @@ use crate::broker::Source;
 use crate::config::Grant;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::grant::Answer;
+use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::store::reserve::{Recovery, Reservation};
 use crate::store::{Slot, record};
@@ -57,14 +58,18 @@ struct Ready<'a> {
 }
 
 impl<'a> Redemption<'a> {
-    /// `None` when the store has moved on.
+    /// `None` when the store has moved on, or somebody else is at work under another lock file.
     fn prepare(&mut self) -> Outcome<Option<Ready<'a>>> {
-        let stored = self.stored_for_task()?;
+        let Some(claim) = self.slot.claim(&self.held)? else { return Ok(None) };
+        let stored = self.stored_for_task(&claim)?;
         if !self.is_still_wanted(stored.as_ref()) {
             return Ok(None);
         }
-        match self.recover(stored.as_ref())? {
-            Recovery::Adopted | Recovery::Busy => return Ok(None),
+        match self.recover(&claim, stored.as_ref())? {
+            Recovery::Adopted => {
+                claim.forget();
+                return Ok(None);
+            }
             Recovery::Interrupted => self.in_doubt = true,
             Recovery::Clean => {}
         }
@@ -72,7 +77,7 @@ impl<'a> Redemption<'a> {
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
-        let reservation = self.slot.reserve(&self.held, predecessor, plan.spends(), self.in_doubt)?;
+        let reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt)?;
         if !self.held.is_current() {
             log::warn!("the lock file was replaced; nothing is sent");
             reservation.release();
@@ -82,10 +87,10 @@ impl<'a> Redemption<'a> {
     }
 
     /// A login replaces whatever is there, also what cannot be read back: that is moved aside first.
-    fn stored_for_task(&self) -> Outcome<Option<TokenRecord>> {
+    fn stored_for_task(&self, claim: &Claim) -> Outcome<Option<TokenRecord>> {
         match (self.slot.peek(), &self.job.task) {
             (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => {
-                let aside = self.slot.set_aside(&self.held)?;
+                let aside = self.slot.set_aside(claim)?;
                 log::warn!("the damaged record was moved to {}", aside.display());
                 Ok(None)
             }
@@ -100,12 +105,12 @@ impl<'a> Redemption<'a> {
         }
     }
 
-    fn recover(&self, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
+    fn recover(&self, claim: &Claim, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
         // Without a key nothing was ever sealed, so nothing can have been left.
         if stored.is_none() && self.slot.store().key().is_err() {
             return Ok(Recovery::Clean);
         }
-        self.slot.recover(&self.held, &self.slot.store().key()?, stored)
+        self.slot.recover(claim, &self.slot.store().key()?, stored)
     }
 
     fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {

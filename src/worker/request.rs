@@ -33,7 +33,7 @@ pub fn send(network: &Network, request: &TokenRequest, task: &Task) -> Sent {
     let limits = limits(request);
     let deadline = Instant::now() + limits.total;
     let http = match Http::new(network, limits) {
-        Ok(http) => http,
+        Ok(http) => http.until(deadline),
         Err(failure) => return Sent { answer: Answer::Refused(failure), lost_before: false },
     };
     let mut sender = Sender { tries: 0, repeated: false, deadline };

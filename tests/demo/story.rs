@@ -144,8 +144,9 @@ impl<'a> Story<'a> {
 
     fn erase(&mut self, last: &Value) -> Result<()> {
         self.show.heading("Forget it")?;
-        let erased = self.run(&["erase", "demo"])?.succeeded()?.json()?;
-        self.show.check(erased["erased"] == true, "erased")?;
+        let erased = self.run(&["erase", "demo", "--revoke"])?.succeeded()?.json()?;
+        self.show.check(erased["erased"] == true, "erased here")?;
+        self.show.check(self.server.live_refresh_token_count() == 0, "and revoked at the server")?;
         let refused = self.run(&["get", "demo"])?;
         let error = &refused.json()?["error"];
         self.show.check(refused.status == Some(4), "exit status 4: a person must log in")?;

@@ -58,7 +58,8 @@ fn home(obtained_at: u64) -> Sandbox {
         refresh_token: Some(Secret::new("refresh")),
         other: Vec::new(),
     };
-    slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
+    let claim = slot.claim(&lock).unwrap().unwrap();
+    slot.reserve(claim, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
     sandbox
 }
 

@@ -80,6 +80,12 @@ impl Sandbox {
         self
     }
 
+    /// The same without any of those variables.
+    pub fn without_variables(mut self) -> Self {
+        self.variables.clear();
+        self
+    }
+
     /// A HOME whose configuration is `demo` at `server` with this `oauth2` block.
     pub fn configured(server: &OAuthServer, oauth2: &Value) -> Self {
         let sandbox = Self::new();

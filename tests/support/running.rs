@@ -1,32 +1,32 @@
 //! A program that is watched while it runs: what it has said so far, what it holds open, when it ends.
 
-use super::{Ran, wait_for};
+use super::{PATIENCE, Ran, wait_for};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, ChildStderr};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-/// A started program. Its stderr is read as it comes.
+/// A started program. Its stderr is read as it comes. A test that gives up ends it.
 pub struct Running {
-    child: Child,
+    child: Option<Child>,
     said: Arc<Mutex<String>>,
-    reader: JoinHandle<()>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Running {
     /// Watches `child`, whose stdout and stderr are pipes.
     pub fn watch(mut child: Child) -> Self {
-        let said = Arc::new(Mutex::new(String::new()));
-        let (stderr, lines) = (child.stderr.take().unwrap(), Arc::clone(&said));
-        let reader = thread::spawn(move || {
-            for line in BufReader::new(stderr).lines() {
-                let line = line.unwrap() + "\n";
-                lines.lock().unwrap().push_str(&line);
-            }
-        });
-        Self { child, said, reader }
+        let said = Arc::default();
+        let reader = read(child.stderr.take().unwrap(), Arc::clone(&said));
+        Self { child: Some(child), said, reader: Some(reader) }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
     }
 
     /// What stands on its stderr so far.
@@ -43,7 +43,7 @@ impl Running {
     /// Waits until it has `path` open.
     #[track_caller]
     pub fn opens(&self, path: &Path) {
-        let places = format!("/proc/{}/fd", self.child.id());
+        let places = format!("/proc/{}/fd", self.id());
         wait_for(&format!("{} to be opened", path.display()), || {
             let mut open = fs::read_dir(&places).ok()?.flatten();
             open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path)).then_some(())
@@ -52,20 +52,43 @@ impl Running {
 
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
     }
 
     /// Ends it the hard way.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn kill(self) {
+        drop(self);
     }
 
     /// Waits for its end.
-    pub fn end(self) -> Ran {
-        let mut ran = super::end(self.child);
-        self.reader.join().unwrap();
-        ran.stderr.clone_from(&self.said.lock().unwrap());
+    #[track_caller]
+    pub fn end(mut self) -> Ran {
+        let limit = Instant::now() + PATIENCE;
+        while !self.has_ended() {
+            assert!(Instant::now() < limit, "it does not end; it has said: {}", self.said());
+            thread::sleep(Duration::from_millis(5));
+        }
+        let mut ran = super::end(self.child.take().unwrap());
+        self.reader.take().unwrap().join().unwrap();
+        ran.stderr = self.said();
         ran
     }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn read(stderr: ChildStderr, said: Arc<Mutex<String>>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines() {
+            let line = line.unwrap() + "\n";
+            said.lock().unwrap().push_str(&line);
+        }
+    })
 }

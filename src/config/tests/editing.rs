@@ -100,6 +100,14 @@ fn unknown_keys_and_the_order_stay() {
 }
 
 #[test]
+fn numbers_of_unknown_keys_keep_their_value() {
+    let numbers = "[5.439725508058318e+48,0.1,1e-7,18446744073709551615,-0.0]";
+    let text = added(Some(&format!(r#"{{"zebra":{numbers}}}"#)), "x", &NewServer::new("https://a.example"));
+    let kept: String = text.unwrap().split_whitespace().collect();
+    assert!(kept.starts_with(&format!(r#"{{"zebra":{numbers}"#)), "{kept}");
+}
+
+#[test]
 fn adding_the_same_server_again_changes_nothing_at_all() {
     let new = NewServer::new("https://mcp.example.com:443/mcp").with("scope", "old");
     assert_eq!(added(Some(FILE), "x", &new).unwrap(), FILE);

@@ -30,7 +30,10 @@ fn the_environment_alone_is_a_full_configuration() {
     assert_eq!(server.auth_method, Some(AuthMethod::ClientSecretBasic));
     assert_eq!((server.scope.as_deref(), server.audience.as_deref()), (Some("a b"), Some("aud")));
     assert_eq!(server.refresh_skew_seconds, 7);
-    assert_eq!(server.extra_params, [("one".to_owned(), "1".to_owned()), ("two".to_owned(), "2".to_owned())]);
+    assert_eq!(
+        *server.extra_params,
+        [("one".to_owned(), "1".to_owned()), ("two".to_owned(), "2".to_owned())]
+    );
 }
 
 #[test]
@@ -156,7 +159,7 @@ fn a_resource_among_the_extra_parameters_is_the_resource() {
     let home = Home::with_oauth2(r#"{"extraParams":{"a":"1","resource":"https://r.example"}}"#);
     let server = home.server(&[]);
     assert_eq!(server.resource, ResourceParameter::Exactly("https://r.example".to_owned()));
-    assert_eq!(server.extra_params, [("a".to_owned(), "1".to_owned())]);
+    assert_eq!(*server.extra_params, [("a".to_owned(), "1".to_owned())]);
     assert_refused(
         r#"{"resource":"https://a.example","extraParams":{"resource":"https://b.example"}}"#,
         "extraParams",

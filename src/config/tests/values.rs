@@ -55,8 +55,8 @@ fn every_supported_key_reaches_the_server() {
         client_name: "Me".to_owned(),
         scope: some("a b"),
         audience: some("aud"),
-        extra_params: vec![pair("z", "1"), pair("a", "2")],
-        authorization_params: vec![pair("access_type", "offline")],
+        extra_params: vec![pair("z", "1"), pair("a", "2")].into(),
+        authorization_params: vec![pair("access_type", "offline")].into(),
         refresh_skew_seconds: 5,
         interactive: Interactive::Never,
         callback: Callback {
@@ -72,7 +72,7 @@ fn every_supported_key_reaches_the_server() {
         scope_on_refresh: true,
         allow_private_hosts: vec!["10.0.0.1".to_owned(), "intra.example".to_owned()],
         require_url: true,
-        headers: vec![pair("X-Tenant", "t 1"), pair("X-B", "")],
+        headers: vec![pair("X-Tenant", "t 1"), pair("X-B", "")].into(),
         strict: true,
     };
     assert_eq!(home.server(&[]), expected);

@@ -4,7 +4,6 @@ use super::Story;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::http::Transport;
-use crate::oauth::ping::ping;
 use crate::oauth::url::origin;
 
 /// What the server made of a request without a token.
@@ -25,7 +24,7 @@ pub(super) fn ask(story: &Story) -> Outcome<Asked> {
         );
         Failure::new(Code::Unavailable, message)
     };
-    let reply = ping(story.http, &story.url, None).map_err(unreachable)?;
+    let reply = story.web.ping(&story.url).map_err(unreachable)?;
     let challenge = if reply.status == 401 { Challenge::of(&reply.headers) } else { None };
     Ok(Asked { demanded: matches!(reply.status, 401 | 403), challenge })
 }

@@ -82,7 +82,7 @@ pub(super) fn first<T>(
 }
 
 fn look(story: &Story, place: &Url) -> Outcome<Place> {
-    match story.http.get(place) {
+    match story.web.document(place) {
         Ok(reply) => Ok(read(&reply)),
         Err(Transport::TooLarge(reply)) => Ok(match read(&reply) {
             Place::Faulty(why, wait) => Place::Faulty(why, wait),

@@ -30,7 +30,7 @@ fn asked(endpoint: &str, grant: GrantRequest) -> TokenRequest {
         scope: None,
         resource: None,
         audience: None,
-        extra_params: Vec::new(),
+        extra_params: Pairs::default(),
     }
 }
 
@@ -99,7 +99,7 @@ fn a_refresh_says_grant_token_client_scope_and_resource_byte_for_byte_rule_16() 
     asked.scope = Some("b  a".to_owned());
     asked.resource = Some("https://MCP.example.com".to_owned());
     asked.audience = Some("api".to_owned());
-    asked.extra_params = vec![("x".to_owned(), "1 2".to_owned())];
+    asked.extra_params = vec![("x".to_owned(), "1 2".to_owned())].into();
     let answer = granted(request(&testing::http(), &asked));
     assert_eq!(answer.expires_in, Some(3600));
     assert_eq!(answer.refresh_token.unwrap().expose(), "rt-2");

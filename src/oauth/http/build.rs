@@ -1,4 +1,4 @@
-//! Builds the client from [`Network`]: TLS provider, certificate authorities, proxy, limits.
+//! Builds the clients from [`Network`]: TLS provider, certificate authorities, proxy, limits.
 //!
 //! Nothing is read from the environment here; the configuration room has done that.
 
@@ -21,33 +21,58 @@ const USER_AGENT: &str = concat!("mcp-credential/", env!("CARGO_PKG_VERSION"));
 /// The largest `caBundle` that is read, in bytes.
 const BUNDLE_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The client for `network`.
-///
-/// # Errors
-/// `config_invalid` naming `proxy` or `caBundle`; `internal` when TLS cannot be set up.
-pub(super) fn client(network: &Network, limits: Limits) -> Outcome<Client> {
+/// What the clients are built from: judged before the first request, built when it is known which is needed.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    proxy: Option<Proxy>,
+    authorities: Vec<Certificate>,
+    limits: Limits,
+}
+
+impl Plan {
+    /// A plan for `network`.
+    ///
+    /// # Errors
+    /// `config_invalid` naming `proxy` or `caBundle`.
+    pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
+        let no_proxy = network.no_proxy.as_deref();
+        let proxy = network.proxy.as_ref().map(|proxy| proxy_of(proxy, no_proxy)).transpose()?;
+        let authorities = network.ca_bundle.as_deref().map(bundle).transpose()?.unwrap_or_default();
+        Ok(Self { proxy, authorities, limits })
+    }
+
+    /// The client for plain http to this machine. It knows no proxy and no certificate authority: reading
+    /// those of the system takes longer than such a request.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn near(&self) -> reqwest::Result<Client> {
+        install_tls();
+        plain(self.limits).tls_certs_only([]).build()
+    }
+
+    /// The client for everything else. A machine without any certificate authority has one all the same;
+    /// https then fails with its reason.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn far(&self) -> reqwest::Result<Client> {
+        install_tls();
+        self.configured().build().or_else(|_| self.configured().tls_certs_only([]).build())
+    }
+
+    fn configured(&self) -> ClientBuilder {
+        let builder = plain(self.limits).tls_certs_merge(self.authorities.iter().cloned());
+        match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        }
+    }
+}
+
+fn install_tls() {
     // Another client of this process may have installed it already; it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = configured(network, limits)?;
-    builder.build().or_else(|_| without_authorities(network, limits))
-}
-
-/// A machine without any certificate authority can still talk to its own loopback servers; https then fails
-/// with its reason.
-fn without_authorities(network: &Network, limits: Limits) -> Outcome<Client> {
-    let built = configured(network, limits)?.tls_certs_only([]).build();
-    built.map_err(|_| Failure::new(Code::Internal, "the HTTP client cannot be set up; please report this"))
-}
-
-fn configured(network: &Network, limits: Limits) -> Outcome<ClientBuilder> {
-    let mut builder = plain(limits);
-    if let Some(proxy) = &network.proxy {
-        builder = builder.proxy(proxy_of(proxy, network.no_proxy.as_deref())?);
-    }
-    if let Some(path) = &network.ca_bundle {
-        builder = builder.tls_certs_merge(bundle(path)?);
-    }
-    Ok(builder)
 }
 
 fn plain(limits: Limits) -> ClientBuilder {

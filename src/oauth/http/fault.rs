@@ -37,6 +37,11 @@ pub(super) fn unusable_url() -> Transport {
     Transport::NotSent("its URL cannot be used in an HTTP request".to_owned())
 }
 
+/// Neither thread nor TLS could be set up.
+pub(super) fn no_client() -> Transport {
+    Transport::NotSent("the HTTP client cannot be set up on this machine".to_owned())
+}
+
 /// Tells a request that never left from one that may have been received.
 pub(super) fn classify(error: &reqwest::Error) -> Transport {
     if error.is_builder() {

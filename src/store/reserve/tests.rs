@@ -7,11 +7,22 @@ fn held(slot: &Slot) -> Held {
     slot.token_lock().try_take().unwrap().unwrap()
 }
 
+fn claim(slot: &Slot) -> Claim {
+    slot.claim(&held(slot)).unwrap().unwrap()
+}
+
+fn reserve<'s>(slot: &Slot<'s>, predecessor: &str, spends: Option<&Secret>) -> Reservation<'s> {
+    slot.reserve(claim(slot), predecessor, spends, false).unwrap()
+}
+
+fn recovery(slot: &Slot, stored: Option<&TokenRecord>) -> Recovery {
+    slot.recover(&claim(slot), &slot.store().key().unwrap(), stored).unwrap()
+}
+
 /// A store with one committed record of generation "one".
 fn stored(slot: &Slot) -> TokenRecord {
     let record = samples::record("demo");
-    let lock = held(slot);
-    slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
+    reserve(slot, NO_PREDECESSOR, None).commit(&record).unwrap();
     slot.peek().unwrap().unwrap()
 }
 
@@ -32,11 +43,7 @@ fn a_commit_leaves_the_record_and_the_lock_alone() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let lock = held(&slot);
-    slot.reserve(&lock, "one", before.refresh_token.as_ref(), false)
-        .unwrap()
-        .commit(&successor(&before))
-        .unwrap();
+    reserve(&slot, "one", before.refresh_token.as_ref()).commit(&successor(&before)).unwrap();
     assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
     assert_eq!(files(&slot), ["demo.token.json", "demo.token.json.lock"]);
 }
@@ -46,8 +53,7 @@ fn the_reserve_is_on_disk_in_full_before_anything_is_spent() {
     let folder = Folder::new();
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
-    let lock = held(&slot);
-    let reservation = slot.reserve(&lock, NO_PREDECESSOR, None, false).unwrap();
+    let reservation = reserve(&slot, NO_PREDECESSOR, None);
     let padding = std::fs::read(slot.beside("next")).unwrap();
     assert_eq!(padding.len(), RESERVE_BYTES);
     assert!(padding.chunks(4096).all(|page| page.iter().any(|byte| *byte != 0)), "never zeros");
@@ -56,10 +62,21 @@ fn the_reserve_is_on_disk_in_full_before_anything_is_spent() {
     assert_eq!(files(&slot), ["demo.token.json.lock"]);
 }
 
+#[test]
+fn the_proof_that_a_record_can_be_written_leaves_nothing_also_when_it_is_killed() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let room = unnamed_room(&slot.beside("room")).unwrap();
+    assert_eq!(room.metadata().unwrap().len(), RESERVE_BYTES as u64);
+    assert_eq!(files(&slot), [""; 0], "while it stands");
+    slot.prove_writable().unwrap();
+    assert_eq!(files(&slot), [""; 0]);
+}
+
 /// What a process that died after the sync of `.next` leaves.
 fn die_before_rename(slot: &Slot, record: &TokenRecord, predecessor: &str) {
-    let lock = held(slot);
-    let mut reservation = slot.reserve(&lock, predecessor, record.refresh_token.as_ref(), false).unwrap();
+    let mut reservation = reserve(slot, predecessor, record.refresh_token.as_ref());
     reservation.write(&record::encode(&reservation.key, record).unwrap()).unwrap();
 }
 
@@ -71,9 +88,9 @@ fn a_saved_answer_of_a_killed_process_is_adopted() {
     let before = stored(&slot);
     die_before_rename(&slot, &successor(&before), "one");
     assert_eq!(slot.peek().unwrap().unwrap(), before);
-    let recovery = slot.recover(&held(&slot), &store.key().unwrap(), Some(&before)).unwrap();
-    assert_eq!(recovery, Recovery::Adopted);
+    assert_eq!(recovery(&slot, Some(&before)), Recovery::Adopted);
     assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
+    claim(&slot).forget();
     assert_eq!(files(&slot), ["demo.token.json", "demo.token.json.lock"]);
 }
 
@@ -86,8 +103,7 @@ fn an_answer_that_follows_another_generation_is_never_adopted() {
     let mut stranger = successor(&before);
     stranger.clear.predecessor = "zero".into();
     die_before_rename(&slot, &stranger, "one");
-    let recovery = slot.recover(&held(&slot), &store.key().unwrap(), Some(&before)).unwrap();
-    assert_ne!(recovery, Recovery::Adopted);
+    assert_ne!(recovery(&slot, Some(&before)), Recovery::Adopted);
     assert_eq!(slot.peek().unwrap().unwrap(), before);
 }
 
@@ -97,11 +113,10 @@ fn an_erased_login_does_not_come_back() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     die_before_rename(&slot, &samples::record("demo"), NO_PREDECESSOR);
-    let key = store.key().unwrap();
-    assert_eq!(slot.recover(&held(&slot), &key, None).unwrap(), Recovery::Clean);
+    assert_eq!(recovery(&slot, None), Recovery::Clean);
     let mut none = samples::record("demo");
     none.clear.generation = NO_PREDECESSOR.into();
-    assert_ne!(slot.recover(&held(&slot), &key, Some(&none)).unwrap(), Recovery::Adopted);
+    assert_ne!(recovery(&slot, Some(&none)), Recovery::Adopted);
     assert_eq!(slot.peek().unwrap(), None);
 }
 
@@ -111,12 +126,10 @@ fn a_process_that_died_in_its_request_is_told_as_interrupted() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let lock = held(&slot);
-    drop(slot.reserve(&lock, "one", before.refresh_token.as_ref(), false).unwrap());
-    let key = store.key().unwrap();
-    assert_eq!(slot.recover(&lock, &key, Some(&before)).unwrap(), Recovery::Interrupted);
+    drop(reserve(&slot, "one", before.refresh_token.as_ref()));
+    assert_eq!(recovery(&slot, Some(&before)), Recovery::Interrupted);
     let other = TokenRecord { refresh_token: Some(Secret::new("another")), ..before };
-    assert_eq!(slot.recover(&lock, &key, Some(&other)).unwrap(), Recovery::Clean);
+    assert_eq!(recovery(&slot, Some(&other)), Recovery::Clean);
 }
 
 #[test]
@@ -125,9 +138,9 @@ fn doubt_stays_on_disk_until_it_is_answered() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let (lock, key) = (held(&slot), store.key().unwrap());
-    let reserve = |in_doubt| slot.reserve(&lock, "one", before.refresh_token.as_ref(), in_doubt).unwrap();
-    let recovery = || slot.recover(&lock, &key, Some(&before)).unwrap();
+    let try_reserve = |in_doubt| slot.reserve(claim(&slot), "one", before.refresh_token.as_ref(), in_doubt);
+    let reserve = |in_doubt| try_reserve(in_doubt).unwrap();
+    let recovery = || recovery(&slot, Some(&before));
     reserve(false).release();
     assert_eq!(recovery(), Recovery::Clean);
     let mut reservation = reserve(false);
@@ -137,7 +150,7 @@ fn doubt_stays_on_disk_until_it_is_answered() {
     reserve(true).release();
     assert_eq!(recovery(), Recovery::Interrupted, "the next try did not answer it");
     std::fs::create_dir(slot.beside("next")).unwrap();
-    assert!(slot.reserve(&lock, "one", before.refresh_token.as_ref(), true).is_err());
+    assert!(try_reserve(true).is_err());
     std::fs::remove_dir(slot.beside("next")).unwrap();
     assert_eq!(recovery(), Recovery::Interrupted, "nor did one that found no room");
     reserve(true).commit(&successor(&before)).unwrap();
@@ -150,15 +163,30 @@ fn a_living_writer_under_a_replaced_lock_file_is_waited_for() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let lock = held(&slot);
-    let reservation = slot.reserve(&lock, "one", None, false).unwrap();
+    let reservation = reserve(&slot, "one", before.refresh_token.as_ref());
     std::fs::remove_file(slot.beside("lock")).unwrap();
     assert!(slot.try_token_lock(&mut slot.token_lock()).unwrap().is_none(), "not even locked");
     let second = held(&slot);
-    let recovery = slot.recover(&second, &store.key().unwrap(), Some(&before)).unwrap();
-    assert_eq!(recovery, Recovery::Busy);
+    assert!(slot.claim(&second).unwrap().is_none());
     drop((second, reservation));
     assert!(slot.try_token_lock(&mut slot.token_lock()).unwrap().is_some());
+}
+
+#[test]
+fn two_that_lost_the_lock_file_do_not_touch_each_others_files() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let before = stored(&slot);
+    // One stands still before it has claimed anything, while the lock file is deleted.
+    let one = held(&slot);
+    std::fs::remove_file(slot.beside("lock")).unwrap();
+    let mut other = reserve(&slot, "one", before.refresh_token.as_ref());
+    assert!(slot.claim(&one).unwrap().is_none());
+    assert_eq!(std::fs::read(slot.beside("next")).unwrap().len(), RESERVE_BYTES);
+    other.commit(&successor(&before)).unwrap();
+    assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
+    assert!(slot.claim(&one).unwrap().is_some(), "and reads what the other has saved");
 }
 
 #[test]
@@ -170,7 +198,7 @@ fn links_and_other_files_in_the_place_of_the_reserve_are_refused() {
     let victim = folder.path().join("victim");
     std::fs::write(&victim, "mine").unwrap();
     std::os::unix::fs::symlink(&victim, slot.beside("next")).unwrap();
-    let refused = slot.recover(&held(&slot), &store.key().unwrap(), Some(&before)).unwrap_err();
+    let refused = slot.recover(&claim(&slot), &store.key().unwrap(), Some(&before)).unwrap_err();
     assert_eq!(refused.code, Code::InsecureStorage);
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
 }
@@ -181,8 +209,7 @@ fn a_failed_save_is_tried_again_in_a_new_file() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let lock = held(&slot);
-    let mut reservation = slot.reserve(&lock, "one", before.refresh_token.as_ref(), false).unwrap();
+    let mut reservation = reserve(&slot, "one", before.refresh_token.as_ref());
     // A handle that cannot be written stands for a file whose writing fails.
     reservation.next = Some(File::open(slot.beside("next")).unwrap());
     reservation.commit(&successor(&before)).unwrap();
@@ -195,8 +222,7 @@ fn what_is_synced_is_not_written_again_when_its_place_cannot_be_taken() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let lock = held(&slot);
-    let mut reservation = slot.reserve(&lock, "one", before.refresh_token.as_ref(), false).unwrap();
+    let mut reservation = reserve(&slot, "one", before.refresh_token.as_ref());
     // A directory in the place of the record cannot be replaced by a file.
     std::fs::remove_file(slot.record_path()).unwrap();
     std::fs::create_dir(slot.record_path()).unwrap();
@@ -221,4 +247,25 @@ fn a_damaged_record_is_named_and_left_in_place() {
     let failure = slot.peek().unwrap_err();
     assert_eq!(failure.code, Code::CacheDamaged);
     assert_eq!(std::fs::read_to_string(slot.record_path()).unwrap(), "junk");
+}
+
+#[test]
+fn what_somebody_else_has_put_in_the_place_of_ours_stays() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let before = stored(&slot);
+    for in_doubt in [false, true] {
+        let spends = before.refresh_token.as_ref();
+        let mut reservation = slot.reserve(claim(&slot), "one", spends, in_doubt).unwrap();
+        for suffix in ["next", "intent"] {
+            std::fs::remove_file(slot.beside(suffix)).unwrap();
+            std::fs::write(slot.beside(suffix), "of another").unwrap();
+        }
+        reservation.in_doubt = false;
+        reservation.release();
+        for suffix in ["next", "intent"] {
+            assert_eq!(std::fs::read_to_string(slot.beside(suffix)).unwrap(), "of another");
+        }
+    }
 }

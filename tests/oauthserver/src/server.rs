@@ -15,7 +15,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Tokens that were issued without a login.
 #[derive(Clone, PartialEq, Eq)]
@@ -203,6 +203,22 @@ impl OAuthServer {
     #[must_use]
     pub fn mcp_accepts(&self, token: &str) -> bool {
         self.shared.accepted_scope(token).is_some()
+    }
+
+    /// When the access token ends (or ended) by the machine's clock, if nobody moves this server's. None: this
+    /// server never issued it.
+    #[must_use]
+    pub fn access_token_end(&self, token: &str) -> Option<SystemTime> {
+        let end = self.shared.state().tokens.access_end(token)?;
+        let (now, here) = (self.shared.clock.now(), SystemTime::now());
+        Some(here + end.saturating_sub(now) - now.saturating_sub(end))
+    }
+
+    /// The number of the login that an access token goes back to: equal for a login's own token and all that
+    /// were refreshed from it. None: it goes back to none, or this server never issued it.
+    #[must_use]
+    pub fn family_of(&self, access_token: &str) -> Option<usize> {
+        self.shared.state().tokens.family_of_access(access_token)
     }
 
     /// The state of a refresh token.

@@ -134,6 +134,16 @@ impl Tokens {
         self.access.get(token).map(|access| &access.subject)
     }
 
+    /// When the access token ends, revoked or not.
+    pub(crate) fn access_end(&self, token: &str) -> Option<Duration> {
+        self.access.get(token).map(|access| access.expires)
+    }
+
+    /// The number of the family that the access token belongs to, dead or alive.
+    pub(crate) fn family_of_access(&self, token: &str) -> Option<usize> {
+        self.access.get(token)?.family
+    }
+
     /// Revokes one access token, or the family of a refresh token. False: it is unknown.
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
         if let Some(access) = self.access.get_mut(token) {

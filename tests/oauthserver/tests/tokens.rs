@@ -8,7 +8,7 @@ use oauthserver::{
     Settings, TokenFormat, TokenStatus,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use support::{call, client_id, code, json, redeem, refresh, send, start};
 
 fn text(page: &Page, member: &str) -> String {
@@ -52,6 +52,21 @@ fn a_reuse_revokes_every_token_of_the_family_and_no_other() {
     assert_eq!(server.reuses(), 1, "the last token was never spent");
     assert!(server.mcp_accepts(&stranger.access_token));
     assert_eq!(server.live_refresh_token_count(), 1);
+}
+
+#[test]
+fn a_token_is_told_by_its_login_and_by_its_end() {
+    let server = start(Settings { access_token_ttl: Duration::from_secs(60), ..Settings::default() });
+    let (one, other) = (server.issue_refresh_family("c", ""), server.issue_refresh_family("c", ""));
+    let next = text(&refresh(&server, &one.refresh_token), "access_token");
+    assert_eq!(server.family_of(&next), server.family_of(&one.access_token));
+    assert_ne!(server.family_of(&next), server.family_of(&other.access_token));
+    assert_eq!((server.family_of("x"), server.access_token_end("x")), (None, None));
+    let end = server.access_token_end(&next).unwrap();
+    assert!(end <= SystemTime::now() + Duration::from_secs(60));
+    assert!(end > SystemTime::now() && server.mcp_accepts(&next));
+    server.advance(Duration::from_secs(60));
+    assert!(server.access_token_end(&next).unwrap() <= SystemTime::now() && !server.mcp_accepts(&next));
 }
 
 #[test]

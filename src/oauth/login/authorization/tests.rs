@@ -60,7 +60,7 @@ fn offline_access_is_asked_for_with_consent_unless_configured_otherwise() {
     let url = "https://as.example/authorize";
     assert_eq!(asked(&server(), url).as_deref(), Some("consent"));
     let with = |value: &str| Server {
-        authorization_params: vec![("prompt".to_owned(), value.to_owned())],
+        authorization_params: vec![("prompt".to_owned(), value.to_owned())].into(),
         ..server()
     };
     assert_eq!(asked(&with("select_account"), url).as_deref(), Some("select_account"));
@@ -127,7 +127,7 @@ fn an_endpoint_that_sets_our_parameters_itself_is_refused() {
 fn configured_parameters_are_added_in_order() {
     let params = [("access_type", "offline"), ("prompt", "consent"), ("x y", "|")];
     let authorization_params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let server = Server { authorization_params: authorization_params.clone(), ..server() };
+    let server = Server { authorization_params: authorization_params.clone().into(), ..server() };
     let authorization = prepared(&server, &endpoint("https://as.example/a?access_type=offline")).unwrap();
     assert_eq!(parameter(&authorization, "access_type").as_deref(), Some("offline"));
     assert!(parameters(&authorization).ends_with(&authorization_params[1..]));
@@ -136,7 +136,7 @@ fn configured_parameters_are_added_in_order() {
 #[test]
 fn configured_parameters_cannot_replace_our_own() {
     for name in RESERVED.iter().chain(&["tenant"]) {
-        let authorization_params = vec![((*name).to_owned(), "evil".to_owned())];
+        let authorization_params = vec![((*name).to_owned(), "evil".to_owned())].into();
         let server = Server { authorization_params, ..server() };
         let failure = prepared(&server, &endpoint("https://as.example/a?tenant=1")).unwrap_err();
         assert_eq!(failure.code, Code::ConfigInvalid, "{name}");

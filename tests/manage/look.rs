@@ -1,0 +1,161 @@
+//! `list` and `status`: what is there, in words and in JSON, and never a secret.
+
+use crate::URL;
+use crate::support::{Sandbox, server, wait_until_stale};
+use serde_json::{Value, json};
+use std::fs;
+
+const EMPTY: &str = "mcp-credential: no server is configured; add one with `mcp-credential add NAME URL`\n";
+
+fn status(sandbox: &Sandbox, name: &str) -> Value {
+    sandbox.run(&["status", name, "--format", "json"]).succeeds().json()
+}
+
+#[test]
+fn nothing_is_an_empty_list() {
+    let sandbox = Sandbox::new();
+    for verb in ["list", "status"] {
+        let ran = sandbox.run(&[verb, "--format", "json"]).succeeds();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("[]\n", ""), "{verb}");
+        let ran = sandbox.run(&[verb]).succeeds();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", EMPTY), "{verb}");
+    }
+    assert!(!sandbox.state("").exists(), "looking creates nothing");
+}
+
+#[test]
+fn a_list_shows_every_server_and_what_became_of_its_login() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    sandbox.run(&["add", "other", URL]).succeeds();
+    let ran = sandbox.run(&["list"]).succeeds();
+    let lines = format!("demo   valid     {}\nother  no login  {URL}\n", server.mcp_url());
+    assert_eq!((ran.stdout, ran.stderr), (lines, String::new()));
+    let entry = |name: &str, url: &str, state: &str| json!({"name": name, "url": url, "grant": "authorization_code", "configured": true, "state": state});
+    let whole = json!([entry("demo", &server.mcp_url(), "fresh"), entry("other", URL, "none")]);
+    assert_eq!(sandbox.run(&["list", "--format", "json"]).succeeds().json(), whole);
+}
+
+#[test]
+fn a_bad_entry_does_not_hide_the_good_ones() {
+    let sandbox = Sandbox::new();
+    let twice = json!({"url": URL, "oauth2": {"scop": "x"}});
+    sandbox
+        .write_config(&json!({"servers": {"good": {"url": URL}, "bad": twice, "a/b\u{1b}": {"url": URL}}}));
+    let listed = sandbox.run(&["list", "--format", "json"]).succeeds().json();
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+    assert_eq!((&listed[0]["state"], listed[0].get("problem")), (&json!("none"), None));
+    for place in [1, 2] {
+        assert_eq!(listed[place]["state"], "unusable");
+        assert_eq!(listed[place]["problem"]["code"], "config_invalid");
+    }
+    let text = sandbox.run(&["list"]).succeeds().stdout;
+    assert!(text.lines().count() == 3 && !text.contains('\u{1b}'), "{text}");
+    let problem = sandbox.run(&["status", "--format", "json"]).succeeds().json();
+    assert!(problem[1]["problem"]["message"].as_str().unwrap().contains("did you mean `scope`?"));
+}
+
+#[test]
+fn a_login_without_a_configuration_is_listed_from_its_record() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    sandbox.run(&["remove", "demo"]).succeeds();
+    let listed = sandbox.run(&["list", "--format", "json"]).succeeds().json();
+    assert_eq!((&listed[0]["configured"], &listed[0]["url"]), (&json!(false), &json!(server.mcp_url())));
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    assert!(text.contains("known from its stored login alone"), "{text}");
+}
+
+#[test]
+fn a_status_tells_everything_but_the_secrets() {
+    let server = server(3600);
+    server.reconfigure(|settings| settings.scopes_supported = vec!["read".into(), "write".into()]);
+    server.reconfigure(|settings| settings.granted_scope = Some("read".into()));
+    let sandbox = Sandbox::logged_in(&server);
+    let answer = sandbox.run(&["get", "demo"]).succeeds();
+    let text = sandbox.run(&["status", "demo"]).succeeds();
+    assert_eq!(text.stderr, "");
+    let generation = answer.text("generation");
+    for told in [
+        "demo: valid",
+        &server.mcp_url(),
+        &server.issuer(),
+        &server.token_endpoint(),
+        "authorization_code",
+        "scopes          read\n",
+        "asked for       read write\n",
+        "refresh token   yes",
+        &answer.text("expires"),
+        &generation,
+    ] {
+        assert!(text.stdout.contains(told), "{told}: {}", text.stdout);
+    }
+    let json = sandbox.run(&["status", "demo", "--format", "json"]).succeeds();
+    assert_eq!((json.json()["state"].as_str(), json.stderr.as_str()), (Some("fresh"), ""));
+    assert_eq!(json.json()["token"]["generation"], json!(generation));
+    sandbox.run(&["refresh", "demo", "--rejected-generation", &generation]).succeeds();
+    let spent = server.refreshes()[0].form_value("refresh_token").unwrap().to_owned();
+    for secret in [answer.text("access_token"), spent] {
+        assert!(!text.stdout.contains(&secret) && !json.stdout.contains(&secret));
+    }
+    let all = sandbox.run(&["status", "--format", "json"]).succeeds().json();
+    assert_eq!(all.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn each_state_has_its_word() {
+    let server = server(1);
+    let sandbox = Sandbox::with(&server);
+    assert_eq!(status(&sandbox, "demo")["state"], "none");
+    sandbox.login("demo").succeeds();
+    wait_until_stale(&sandbox.run(&["get", "demo"]).succeeds().json());
+    assert_eq!(status(&sandbox, "demo")["state"], "stale");
+    server.revoke_families();
+    sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    let ended = status(&sandbox, "demo");
+    assert_eq!(
+        (&ended["state"], &ended["last_error"]["code"]),
+        (&json!("expired"), &json!("interaction_required"))
+    );
+    assert!(ended["ended"].as_str().unwrap().contains("no longer accepts the refresh token"), "{ended}");
+    fs::write(sandbox.record(), "not a record").unwrap();
+    let damaged = status(&sandbox, "demo");
+    assert_eq!(
+        (&damaged["state"], &damaged["problem"]["code"]),
+        (&json!("damaged"), &json!("cache_damaged"))
+    );
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    assert!(text.starts_with("demo: damaged\n") && text.contains("last error"), "{text}");
+}
+
+#[test]
+fn a_record_that_belongs_elsewhere_is_shown_as_unusable() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    sandbox.write_config(&json!({"servers": {"demo": {"url": URL}}}));
+    let shown = status(&sandbox, "demo");
+    assert_eq!((&shown["state"], &shown["problem"]["code"]), (&json!("unusable"), &json!("url_mismatch")));
+}
+
+#[test]
+fn the_status_of_an_unknown_name_is_not_found() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "demo", URL]).succeeds();
+    let refused = sandbox.run(&["status", "dmeo", "--format", "json"]).fails("not_found", 3);
+    assert_eq!(refused.json()["error"]["code"], "not_found");
+    let refused = sandbox.run(&["status", "dmeo"]).fails("not_found", 3);
+    assert_eq!(refused.stdout, "");
+    sandbox.run(&["status", "../demo"]).fails("usage", 2);
+}
+
+#[test]
+fn looking_needs_no_key_and_changes_nothing() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    fs::remove_file(sandbox.state("key.bin")).unwrap();
+    let before = fs::read(sandbox.record()).unwrap();
+    assert_eq!(status(&sandbox, "demo")["state"], "fresh");
+    sandbox.run(&["list"]).succeeds();
+    assert_eq!(fs::read(sandbox.record()).unwrap(), before);
+    assert!(!sandbox.state("key.bin").exists());
+}
