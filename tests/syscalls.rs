@@ -19,3 +19,5 @@ mod places;
 #[path = "syscalls/strace.rs"]
 mod strace;
 mod support;
+#[path = "syscalls/system.rs"]
+mod system;

@@ -5,6 +5,7 @@ use crate::failure::{Code, Failure, Outcome};
 use rustix::fs::{Mode, OFlags};
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,7 @@ pub const SIZE_LIMIT: u64 = 512 * 1024;
 /// cannot be opened or is too large.
 pub fn open_private(path: &Path) -> Outcome<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         Err(rustix::io::Errno::LOOP) => return Err(insecure(path, "is a symbolic link", "remove the link")),
@@ -30,6 +31,11 @@ pub fn open_private(path: &Path) -> Outcome<Option<File>> {
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     check_private(path, &file, &metadata)?;
     Ok(Some(file))
+}
+
+/// A signal may interrupt an open on a file system that is slow to answer.
+fn open(path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, mode))
 }
 
 fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
@@ -95,7 +101,7 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 }
 
 fn private(path: &Path, flags: OFlags) -> io::Result<File> {
-    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    let file = File::from(open(path, flags, Mode::RUSR | Mode::WUSR)?);
     // A umask such as 0777 would leave the owner without rights to his own file.
     if file.metadata()?.mode() & 0o777 != 0o600 {
         file.set_permissions(Permissions::from_mode(0o600))?;

@@ -13,6 +13,7 @@ mod commands;
 mod examples;
 mod golden;
 mod page;
+mod promises;
 mod schema;
 mod settings;
 mod tables;

@@ -18,6 +18,7 @@ pub const START: &str = "?fork,?vfork,?clone,?clone3";
 pub const DRAFT: Option<&str> = Some("demo.token.json.intent.draft");
 pub const INTENT: Option<&str> = Some("demo.token.json.intent");
 pub const NEXT: Option<&str> = Some("demo.token.json.next");
+pub const RECORD: Option<&str> = Some("demo.token.json");
 pub const LOCK: Option<&str> = Some("demo.token.json.lock");
 pub const DIRECTORY: Option<&str> = Some(".");
 

@@ -49,6 +49,20 @@ fn a_commit_leaves_the_record_and_the_lock_alone() {
 }
 
 #[test]
+fn a_hard_link_to_the_record_keeps_the_old_one_case_58() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let before = stored(&slot);
+    let other = slot.store().home().join("other");
+    std::fs::hard_link(slot.record_path(), &other).unwrap();
+    let content = std::fs::read(&other).unwrap();
+    reserve(&slot, "one", before.refresh_token.as_ref()).commit(&successor(&before)).unwrap();
+    assert_eq!(slot.peek().unwrap().unwrap(), successor(&before));
+    assert_eq!(std::fs::read(&other).unwrap(), content);
+}
+
+#[test]
 fn the_reserve_is_on_disk_in_full_before_anything_is_spent() {
     let folder = Folder::new();
     let store = folder.store();

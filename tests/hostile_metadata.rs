@@ -1,0 +1,272 @@
+//! Discovery with the real program against servers that lie, redirect, flood or fall silent: nothing of theirs
+//! is believed, no browser opens, and no credential reaches another host.
+//!
+//! Limit: public servers that name private hosts need public addresses; they are judged in `src/oauth/reach.rs`.
+
+mod support;
+
+use oauthserver::{Client, Document, Endpoint, Fault, OAuthServer, Patch, Settings, Times, browser};
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
+use support::{Ran, Sandbox, end, serve, server};
+
+/// A login that ends before any browser opens or client is registered.
+#[track_caller]
+fn is_refused(server: &OAuthServer, code: &str, status: i32) -> String {
+    let sandbox = Sandbox::with(server);
+    let refused = sandbox.run(&["login", "demo", "--timeout", "60"]).ends(code, status);
+    assert_eq!(sandbox.opened(), [""; 0], "{refused:?}");
+    assert_eq!((server.registrations().len(), server.token_requests().len()), (0, 0), "{refused:?}");
+    refused.stderr
+}
+
+#[track_caller]
+fn is_not_trusted(server: &OAuthServer) -> String {
+    is_refused(server, "untrusted_server", 5)
+}
+
+fn with_server_metadata(patch: Patch) -> OAuthServer {
+    serve(Settings { server_metadata: patch, ..Settings::default() })
+}
+
+#[test]
+fn a_description_on_another_origin_is_not_fetched_unless_the_configuration_names_it_case_9() {
+    let (server, other) = (server(3600), support::server(3600));
+    let place = format!("{}{}", other.origin(), other.document_path(Document::ResourcePath));
+    let challenge = vec![format!("Bearer resource_metadata=\"{place}\"")];
+    server.reconfigure(|settings| settings.challenge.raw = Some(challenge));
+    let said = is_not_trusted(&server);
+    assert!(said.contains(&other.origin()) && said.contains("metadataUrl"), "{said}");
+    assert_eq!(other.connections(), 0);
+    let resource = server.mcp_url();
+    other.reconfigure(|settings| settings.resource = Some(resource));
+    let sandbox = Sandbox::configured(&server, &json!({"metadataUrl": place}));
+    sandbox.login("demo").succeeds();
+    assert_eq!(sandbox.clear()["issuer"], other.issuer());
+}
+
+#[test]
+fn a_description_of_no_or_another_resource_is_not_believed_case_10() {
+    let server = server(3600);
+    let (origin, url) = (server.origin(), server.mcp_url());
+    let patches = [
+        Patch::new().remove("resource"),
+        Patch::new().set("resource", Value::Null),
+        Patch::new().set("resource", ""),
+        Patch::new().set("resource", format!("{url}2")),
+        Patch::new().set("resource", format!("{origin}/other")),
+        Patch::new().set("resource", format!("{url}/deeper")),
+        Patch::new().set("resource", "https://other.example/mcp"),
+    ];
+    for patch in patches {
+        server.reconfigure(|settings| settings.resource_metadata = patch.clone());
+        is_not_trusted(&server);
+    }
+}
+
+#[test]
+fn metadata_of_an_issuer_that_is_not_the_same_text_is_not_believed_case_11() {
+    let server = server(3600);
+    let issuer = server.issuer();
+    for other in [format!("{issuer}/"), issuer.replace("http:", "HTTP:"), format!("{issuer}?"), "x".into()] {
+        server.reconfigure(|settings| settings.issuer = Some(other.clone()));
+        let said = is_not_trusted(&server);
+        assert!(said.contains(&issuer), "{other}: {said}");
+    }
+}
+
+#[test]
+fn a_token_endpoint_on_another_origin_than_its_issuer_is_recorded_and_shown_case_12() {
+    let (server, other) = (server(3600), support::server(3600));
+    let endpoint = other.token_endpoint();
+    server.reconfigure(|settings| {
+        settings.server_metadata = Patch::new().set("token_endpoint", endpoint.as_str());
+    });
+    let answer = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 60, "refresh_token": "r"});
+    let granted = Fault::body(200, "application/json", answer.to_string());
+    other.fault(Endpoint::Token, granted, Times::Always);
+    let sandbox = Sandbox::logged_in(&server);
+    let status = sandbox.run(&["status", "demo"]).succeeds();
+    assert!(status.stdout.contains(&endpoint) && status.stdout.contains(&server.issuer()), "{status:?}");
+    sandbox.refresh().succeeds();
+    assert_eq!((server.token_requests().len(), other.token_requests().len()), (0, 2));
+}
+
+#[test]
+fn a_token_endpoint_that_moves_to_another_origin_gets_no_refresh_token_case_12() {
+    let (server, other) = (server(3600), support::server(3600));
+    let sandbox = Sandbox::logged_in(&server);
+    let recorded = server.token_endpoint();
+    let endpoint = other.token_endpoint();
+    server.reconfigure(|settings| {
+        settings.server_metadata = Patch::new().set("token_endpoint", endpoint.as_str());
+    });
+    sandbox.refresh().succeeds();
+    assert_eq!((server.refreshes().len(), other.connections()), (1, 0), "the recorded endpoint is used");
+    let status = sandbox.run(&["status", "demo", "--format", "json"]).succeeds();
+    assert_eq!(status.json()["token"]["token_endpoint"], recorded);
+    sandbox.write_config(&json!({"servers": {"demo": {
+        "url": server.mcp_url(), "oauth2": {"tokenUrl": endpoint}}}}));
+    let refused = sandbox.refresh().fails("url_mismatch", 5);
+    for origin in [server.origin(), other.origin()] {
+        assert!(refused.stderr.contains(&origin), "{refused:?}");
+    }
+    assert_eq!((server.refreshes().len(), other.connections()), (1, 0));
+}
+
+#[test]
+fn another_authorization_server_gets_no_credential_of_the_first_case_13() {
+    let (server, other) = (server(3600), support::server(3600));
+    let sandbox = Sandbox::logged_in(&server);
+    let client = sandbox.clear()["client_id"].as_str().unwrap().to_owned();
+    let (resource, issuer) = (server.mcp_url(), other.issuer());
+    other.reconfigure(|settings| settings.resource = Some(resource));
+    server.reconfigure(|settings| settings.authorization_servers = Some(vec![issuer.clone()]));
+    sandbox.refresh().succeeds();
+    assert_eq!((server.refreshes().len(), other.connections()), (1, 0), "a refresh stays where it was");
+    sandbox.login("demo").succeeds();
+    assert_eq!((sandbox.clear()["issuer"].as_str(), other.registrations().len()), (Some(&*issuer), 1));
+    for request in other.requests() {
+        assert!(!format!("{:?}", request.form_value("client_id")).contains(&client));
+        assert_eq!(request.form_value("refresh_token"), None);
+    }
+}
+
+#[test]
+fn endpoints_that_are_no_addresses_of_servers_are_refused_case_14() {
+    let schemes = [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "data:text/html,x",
+        "ms-msdt:/id",
+        "http://other.example/x",
+        "-x",
+        "",
+    ];
+    for endpoint in ["authorization_endpoint", "token_endpoint", "registration_endpoint"] {
+        for scheme in schemes {
+            let server = with_server_metadata(Patch::new().set(endpoint, scheme));
+            is_not_trusted(&server);
+        }
+    }
+}
+
+/// A login within a gigabyte of memory, in which a person takes no part.
+fn login_in_little_memory(sandbox: &Sandbox) -> Ran {
+    let script = r#"ulimit -v 1048576; exec "$0" login demo --interactive never --timeout 20"#;
+    let mut command = sandbox.shell(script);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    end(command.spawn().unwrap())
+}
+
+#[test]
+fn floods_in_place_of_metadata_are_cut_off_in_little_memory_case_17() {
+    let deep = "[".repeat(100_000);
+    let bomb =
+        Fault::body(200, "application/json", vec![0x1f, 0x8b, 8, 0]).header("Content-Encoding", "gzip");
+    let floods = [Fault::BigBody(2 << 30), Fault::Endless, Fault::body(200, "application/json", deep), bomb];
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    for flood in floods {
+        server.fault(Endpoint::ServerMetadata, flood.clone(), Times::Always);
+        let refused = login_in_little_memory(&sandbox);
+        assert_eq!(refused.status, 75, "{} {refused:?}", flood.name());
+        assert!(refused.stderr.contains(&server.origin()), "{} {refused:?}", flood.name());
+        assert_eq!(server.registrations().len(), 0, "{}", flood.name());
+        server.clear_faults();
+    }
+    sandbox.login("demo").succeeds();
+}
+
+#[test]
+fn a_page_in_place_of_metadata_is_passed_over_and_named_in_the_end_case_18() {
+    let server = server(3600);
+    let first = Endpoint::Path(server.document_path(Document::ResourcePath));
+    server.fault(first, Fault::html(200), Times::Always);
+    Sandbox::with(&server).login("demo").succeeds();
+    let server = support::server(3600);
+    server.fault(Endpoint::ServerMetadata, Fault::html(200), Times::Always);
+    let said = is_refused(&server, "unavailable", 75);
+    assert!(said.contains(&server.origin()), "{said}");
+}
+
+#[test]
+fn a_byte_order_mark_or_a_wrong_media_type_does_not_hide_metadata_case_18() {
+    let server = server(3600);
+    let path = server.document_path(Document::OAuthInsert);
+    let body = browser::get(&format!("{}{path}", server.origin())).unwrap().body;
+    let marked = [b"\xef\xbb\xbf".as_slice(), body.as_bytes()].concat();
+    server.fault(Endpoint::Path(path), Fault::body(200, "text/plain", marked), Times::Always);
+    Sandbox::with(&server).login("demo").succeeds();
+}
+
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
+#[track_caller]
+fn stays(server: &OAuthServer, other: &OAuthServer, ran: &Ran) {
+    assert_ne!(ran.status, 0, "{ran:?}");
+    assert!(ran.stderr.contains(&server.origin()), "{ran:?}");
+    assert_eq!(other.connections(), 0, "{ran:?}");
+}
+
+#[test]
+fn no_registration_and_no_code_goes_along_a_redirect_case_19() {
+    let other = server(3600);
+    for (endpoint, path) in [(Endpoint::Register, "register"), (Endpoint::Token, "token")] {
+        for code in REDIRECTS {
+            let server = server(3600);
+            let location = format!("{}/{path}", other.origin());
+            server.fault(endpoint.clone(), Fault::Redirect { code, location }, Times::Always);
+            let sandbox = Sandbox::with(&server);
+            stays(&server, &other, &sandbox.login("demo"));
+        }
+    }
+}
+
+#[test]
+fn no_client_secret_goes_along_a_redirect_case_19() {
+    let other = server(3600);
+    for style in ["header", "body"] {
+        let client = Client::confidential("service", "s3cret");
+        let server = serve(Settings { clients: vec![client], ..Settings::default() });
+        for code in REDIRECTS {
+            let location = other.token_endpoint();
+            server.fault(Endpoint::Token, Fault::Redirect { code, location }, Times::Next(9));
+            let oauth2 = json!({"grant": "client_credentials", "clientId": "service",
+                "clientSecret": "s3cret", "authStyle": style});
+            let sandbox = Sandbox::configured(&server, &oauth2);
+            stays(&server, &other, &sandbox.run(&["get", "demo", "--timeout", "60"]));
+            server.clear_faults();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_unavailable_with_the_reason_and_no_switch_allows_it_case_20() {
+    let server = server(3600);
+    let sandbox = Sandbox::new();
+    let url = server.mcp_url().replace("http:", "https:");
+    sandbox.run(&["add", "demo", &url]).succeeds();
+    let ended = sandbox.run(&["login", "demo", "--timeout", "60"]).ends("unavailable", 75);
+    assert!(ended.stderr.contains("TLS") || ended.stderr.contains("certificate"), "{ended:?}");
+    assert_eq!((sandbox.opened(), server.registrations().len()), (vec![], 0));
+    for switch in ["--insecure", "-k", "--no-verify-tls"] {
+        assert_eq!(sandbox.run(&["get", "demo", switch]).status, 2, "{switch}");
+    }
+}
+
+#[test]
+fn metadata_that_drips_costs_a_login_its_time_and_the_next_one_succeeds_case_21() {
+    for endpoint in [Endpoint::ResourceMetadata, Endpoint::ServerMetadata] {
+        let server = server(3600);
+        let drip = Fault::Drip { interval: Duration::from_secs(1) };
+        server.fault(endpoint, drip, Times::Always);
+        let sandbox = Sandbox::with(&server);
+        let ran = sandbox.run(&["login", "demo", "--timeout", "2"]);
+        assert_eq!(ran.status, 75, "{ran:?}");
+        assert_eq!(sandbox.opened(), [""; 0]);
+        server.clear_faults();
+        sandbox.login("demo").succeeds();
+    }
+}

@@ -1,0 +1,100 @@
+//! What a caller leaves behind for the program: little memory, few file descriptors, a strange umask. A clean end,
+//! and a store that is as it was.
+
+mod support;
+
+use oauthserver::OAuthServer;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use support::{Ran, Sandbox, end, server};
+
+/// Runs `get` or `refresh` behind `limit`, a line of shell.
+fn limited(sandbox: &Sandbox, limit: &str, arguments: &str) -> Ran {
+    let mut command = sandbox.shell(&format!("{limit}; exec \"$0\" {arguments}"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    end(command.spawn().unwrap())
+}
+
+/// A token, or a failure of which nothing half stands on stdout.
+#[track_caller]
+fn is_clean(ran: &Ran, limit: &str) {
+    if ran.status == 0 {
+        ran.text("access_token");
+    } else {
+        assert!(ran.stdout.is_empty() || ran.json()["error"].is_object(), "{limit}: {ran:?}");
+        // A program that has no room to start in is killed by the system and says nothing.
+        assert!(!ran.stderr.is_empty() || ran.status == -1, "{limit}: {ran:?}");
+    }
+}
+
+/// Whatever became of refreshes under limits, no login was lost over them.
+#[track_caller]
+fn still_refreshes(server: &OAuthServer, sandbox: &Sandbox) {
+    sandbox.wait_for_rest();
+    sandbox.forget_state();
+    let answer = sandbox.refresh().succeeds();
+    assert!(server.mcp_accepts(&answer.text("access_token")));
+    assert_eq!((server.reuses(), sandbox.opened()), (0, vec![]));
+}
+
+#[test]
+fn few_file_descriptors_are_told_and_cost_no_login_case_77() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let mut statuses = Vec::new();
+    for count in 3..16 {
+        let limit = format!("ulimit -n {count}");
+        let record = fs::read(sandbox.record()).unwrap();
+        let fresh = limited(&sandbox, &limit, "get demo");
+        is_clean(&fresh, &limit);
+        assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{limit}");
+        let refresh = format!("refresh demo --rejected-generation {}", sandbox.generation());
+        let ran = limited(&sandbox, &limit, &refresh);
+        is_clean(&ran, &limit);
+        statuses.extend([fresh.status, ran.status]);
+        sandbox.forget_state();
+    }
+    assert!(statuses.contains(&0) && statuses.iter().any(|status| *status != 0), "{statuses:?}");
+    still_refreshes(&server, &sandbox);
+}
+
+#[test]
+fn little_memory_ends_a_call_and_harms_no_record_case_77() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let record = fs::read(sandbox.record()).unwrap();
+    let mut statuses = Vec::new();
+    for mebibytes in [8, 12, 16, 20, 24, 32, 48, 64, 256] {
+        let limit = format!("ulimit -v {}", mebibytes * 1024);
+        let fresh = limited(&sandbox, &limit, "get demo");
+        is_clean(&fresh, &limit);
+        assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{limit}");
+        statuses.push(fresh.status);
+    }
+    assert!(statuses.contains(&0) && statuses.iter().any(|status| *status != 0), "{statuses:?}");
+    still_refreshes(&server, &sandbox);
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn files_of_a_renewal_are_private_whatever_the_umask_case_60() {
+    let server = server(3600);
+    for umask in ["000", "077", "777"] {
+        let sandbox = Sandbox::logged_in(&server);
+        // What a renewal makes anew, besides the record.
+        for ending in ["lock", "state"] {
+            let _ = fs::remove_file(sandbox.state(&format!("oauth/demo.token.json.{ending}")));
+        }
+        let refresh = format!("refresh demo --rejected-generation {}", sandbox.generation());
+        limited(&sandbox, &format!("umask {umask}"), &refresh).succeeds();
+        for file in sandbox.files() {
+            assert_eq!(mode(&sandbox.state("oauth").join(&file)), 0o600, "{umask} {file}");
+        }
+        assert_eq!(mode(&sandbox.state("oauth")), 0o700, "{umask}");
+    }
+}
