@@ -17,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -150,7 +151,7 @@ impl Sandbox {
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        ran(self.command(arguments).output().unwrap())
+        end(self.start(arguments))
     }
 
     /// Starts the program with its output kept.
@@ -250,12 +251,24 @@ impl Drop for Sandbox {
 }
 
 /// Waits for a started program.
+///
+/// One that does not end is killed, so that it fails its test rather than stop them all.
 pub fn end(child: Child) -> Ran {
-    ran(child.wait_with_output().unwrap())
+    let pid = rustix::process::Pid::from_child(&child);
+    let (over, wait) = mpsc::channel::<()>();
+    let guard = thread::spawn(move || {
+        if wait.recv_timeout(3 * PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(over);
+    guard.join().unwrap();
+    ran(output)
 }
 
 /// What a finished program came to.
-pub fn ran(output: Output) -> Ran {
+fn ran(output: Output) -> Ran {
     Ran {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),

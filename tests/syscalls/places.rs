@@ -1,20 +1,21 @@
 //! Places that cannot be written, made for real: a file size limit, a read-only directory, a read-only and a
 //! full file system. Needs user namespaces or root for the last two.
 
-use crate::support::{Ran, Sandbox, ran, server};
+use crate::support::{Ran, Sandbox, end, server};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 /// Runs a refresh through a shell line, in which `"$@"` is the program and `$D` the store's directory.
 fn refresh_in(sandbox: &Sandbox, wrapper: &[&str], line: &str) -> Ran {
     let arguments = ["refresh", "demo", "--rejected-generation", &sandbox.generation()];
     let program = sandbox.command(&arguments);
     let mut words = [wrapper, &["sh", "-c", line, "sh"]].concat().into_iter();
-    let mut command = std::process::Command::new(words.next().unwrap());
+    let mut command = Command::new(words.next().unwrap());
     command.args(words).arg(program.get_program()).args(program.get_args()).env_clear().current_dir("/");
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("D", sandbox.state("oauth"));
-    ran(command.output().unwrap())
+    end(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 /// The refresh was refused before anything was sent, and the record is as it was; then a refresh works.
