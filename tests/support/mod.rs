@@ -149,7 +149,7 @@ impl Sandbox {
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        ran(self.command(arguments).output().unwrap())
+        self.watch(arguments).end()
     }
 
     /// Starts the program with its output kept.
