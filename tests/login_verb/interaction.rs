@@ -31,6 +31,22 @@ fn a_get_that_owns_the_wait_logs_in_and_answers() {
 }
 
 #[test]
+fn a_refresh_that_cannot_be_had_is_a_login_where_one_may_start() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let held = sandbox.run(&["get", "demo"]).succeeds();
+    server.revoke_families();
+    let rejected = ["refresh", "demo", "--rejected-generation", &held.text("generation")];
+    refuses_at_once(sandbox.run(&rejected), &sandbox);
+    let again = [&rejected[..], &["--interactive", "always"]].concat();
+    let answer = sandbox.person(&again, Decision::Approve).succeeds();
+    assert_eq!(answer.text("source"), "login");
+    assert_ne!(answer.text("access_token"), held.text("access_token"));
+    assert!(server.mcp_accepts(&answer.text("access_token")));
+    assert_eq!(server.refreshes().len(), 1, "a dead refresh token is not sent again");
+}
+
+#[test]
 fn a_person_who_says_no_is_not_asked_again_by_a_get_but_may_log_in() {
     let server = asking();
     let sandbox = Sandbox::with(&server);
