@@ -11,14 +11,12 @@ use crate::store::{Slot, config_file};
 /// Runs the verb.
 ///
 /// # Errors
-/// `not_found`, `config_invalid`, `cache_unwritable`.
+/// `usage` for a bad name, `not_found`, `config_invalid` for a bad file, `cache_unwritable`.
 pub fn run(args: &RemoveArgs, environment: &Environment) -> Outcome<()> {
-    let loaded = config::load(&args.name, environment)?;
-    config_file::change(&loaded.machine.config_file, || {
-        edit::remove(&Draft::open(environment)?, &args.name)
-    })?;
-    let store = store_of(&loaded);
-    let stored = Slot::new(&store, &args.name).stamp().is_some();
+    config::name::check(&args.name)?;
+    let stored = is_logged_in(&args.name, environment);
+    let file = Draft::open(environment)?.file;
+    config_file::change(&file, || edit::remove(&Draft::open(environment)?, &args.name))?;
     let hint = if stored {
         format!("; its login is still stored: mcp-credential erase {} --scope all", args.name)
     } else {
@@ -26,4 +24,9 @@ pub fn run(args: &RemoveArgs, environment: &Environment) -> Outcome<()> {
     };
     reply::note(&format!("{} is no longer configured{hint}", args.name));
     Ok(())
+}
+
+/// Only for a hint: an entry that is wrong can be removed as well.
+fn is_logged_in(name: &str, environment: &Environment) -> bool {
+    config::load(name, environment).is_ok_and(|loaded| Slot::new(&store_of(&loaded), name).stamp().is_some())
 }

@@ -12,7 +12,7 @@ use super::merge::Merged;
 use super::node::{Members, Node, repeated};
 use super::place::Place;
 use super::validate::validate;
-use super::{Environment, invalid, name, read};
+use super::{Environment, access, invalid, name, read};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::url::{same_server, server_url};
 use crate::secret::Secret;
@@ -33,13 +33,14 @@ impl Draft {
     /// Reads the file that this environment points to. It need not exist.
     ///
     /// # Errors
-    /// `config_invalid` where it cannot be read.
+    /// `config_invalid` where it cannot be read, `insecure_storage` where every user may write to it.
     pub fn open(env: &Environment) -> Outcome<Self> {
         let file = Place::find(env)?.file;
         let what = || format!("the configuration file {}", one_line(&file.to_string_lossy()));
-        let text =
-            read::text_file(&file, file::SIZE_LIMIT, &what)?.map(|found| Secret::new(found.text.as_str()));
-        Ok(Self { file, text })
+        let found = read::text_file(&file, file::SIZE_LIMIT, &what)?;
+        // What anybody may have put there must not become private, and so trusted, by being rewritten.
+        found.iter().try_for_each(|found| access::refuse_open_to_all(found, &file))?;
+        Ok(Self { text: found.map(|found| Secret::new(found.text.as_str())), file })
     }
 }
 

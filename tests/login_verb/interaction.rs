@@ -1,6 +1,6 @@
 //! When a browser may open, and what follows a login that did not end well.
 
-use crate::support::{Ran, Sandbox, serve, server, wait_for};
+use crate::support::{Ran, Running, Sandbox, serve, server, wait_for};
 use oauthserver::browser::{self, Decision};
 use oauthserver::{Consent, OAuthServer, Settings};
 use serde_json::{Value, json};
@@ -28,6 +28,22 @@ fn a_get_that_owns_the_wait_logs_in_and_answers() {
     assert!(server.mcp_accepts(&answer.text("access_token")));
     assert_eq!(sandbox.run(&ALWAYS).succeeds().text("source"), "cache");
     assert_eq!(sandbox.opened().len(), 1);
+}
+
+#[test]
+fn a_refresh_that_cannot_be_had_is_a_login_where_one_may_start() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let held = sandbox.run(&["get", "demo"]).succeeds();
+    server.revoke_families();
+    let rejected = ["refresh", "demo", "--rejected-generation", &held.text("generation")];
+    refuses_at_once(sandbox.run(&rejected), &sandbox);
+    let again = [&rejected[..], &["--interactive", "always"]].concat();
+    let answer = sandbox.person(&again, Decision::Approve).succeeds();
+    assert_eq!(answer.text("source"), "login");
+    assert_ne!(answer.text("access_token"), held.text("access_token"));
+    assert!(server.mcp_accepts(&answer.text("access_token")));
+    assert_eq!(server.refreshes().len(), 1, "a dead refresh token is not sent again");
 }
 
 #[test]
@@ -133,14 +149,16 @@ fn auto_without_a_terminal_refuses_at_once() {
     assert_eq!(server.requests().len(), 0);
 }
 
-/// Runs `get demo` with a terminal as its stderr, and whatever `person` does at the browser.
+/// Runs `get demo` with a terminal as its stderr, which is what comes back as stdout; `person` is at the
+/// browser.
 #[cfg(target_os = "linux")]
-fn in_a_terminal(sandbox: &Sandbox, person: impl FnOnce()) -> std::process::Output {
+fn in_a_terminal(sandbox: &Sandbox, person: impl FnOnce()) -> Ran {
     let line = format!("{} get demo > {}", crate::support::PROGRAM, sandbox.home().join("answer").display());
     let mut command = sandbox.shell("exec script -qec \"$1\" /dev/null");
     let child = command.arg(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let running = Running::watch(child);
     person();
-    child.wait_with_output().unwrap()
+    running.end()
 }
 
 #[cfg(target_os = "linux")]
@@ -149,13 +167,11 @@ fn auto_in_a_terminal_opens_the_browser_but_not_in_an_automated_build() {
     let server = server(3600);
     let sandbox = Sandbox::with(&server).variable("CI", "true");
     let refused = in_a_terminal(&sandbox, || {});
-    let shown = String::from_utf8(refused.stdout).unwrap();
-    assert_eq!((refused.status.code(), sandbox.opened().len()), (Some(4), 0), "{shown}");
-    assert!(shown.contains("[interaction_required]"), "{shown}");
+    assert_eq!((refused.status, sandbox.opened().len()), (4, 0), "{refused:?}");
+    assert!(refused.stdout.contains("[interaction_required]"), "{refused:?}");
 
     let sandbox = Sandbox::with(&server).variable("CI", "false");
-    let opened = in_a_terminal(&sandbox, || drop(browser::visit(&sandbox.asked_url()).unwrap()));
-    assert_eq!(opened.status.code(), Some(0), "{opened:?}");
+    in_a_terminal(&sandbox, || drop(browser::visit(&sandbox.asked_url()).unwrap())).succeeds();
     let answer = std::fs::read_to_string(sandbox.home().join("answer")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["source"], "login");
 }

@@ -1,8 +1,8 @@
 //! Logins of one name that meet: one browser, one registration, one token for all.
 
-use crate::support::{Ran, Running, Sandbox, serve, server, wait_for};
+use crate::support::{PATIENCE, Ran, Running, Sandbox, serve, server, wait_for};
 use oauthserver::browser::{self, Decision};
-use oauthserver::{Consent, OAuthServer, Settings};
+use oauthserver::{Consent, Endpoint, Fault, OAuthServer, Settings, Times};
 use std::collections::HashSet;
 
 const ALWAYS: [&str; 4] = ["get", "demo", "--interactive", "always"];
@@ -92,6 +92,21 @@ fn case_41_when_the_one_that_leads_is_killed_another_takes_over() {
 }
 
 #[test]
+fn a_login_that_is_killed_while_its_code_is_exchanged_is_finished() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    server.fault(Endpoint::Token, Fault::HoldAfterCommit, Times::Next(1));
+    let login = sandbox.watch(&["login", "demo"]);
+    browser::visit(&sandbox.asked_url()).unwrap();
+    assert!(server.wait_for(|log| log.held() == 1, PATIENCE));
+    login.kill();
+    server.release();
+    wait_for("the record", || sandbox.record().exists().then_some(()));
+    let answer = sandbox.run(&["get", "demo"]).succeeds();
+    assert!(server.mcp_accepts(&answer.text("access_token")));
+}
+
+#[test]
 fn a_get_without_interaction_waits_for_the_login_under_way() {
     let server = asking();
     let sandbox = Sandbox::with(&server);
@@ -152,12 +167,12 @@ fn a_fresh_token_is_answered_while_somebody_logs_in_anew() {
 fn two_names_log_in_side_by_side() {
     let (first, second) = (server(3600), server(3600));
     let sandbox = Sandbox::with(&first);
-    sandbox.run(&["add", "other", &second.mcp_url()]).succeeds();
+    sandbox.run(&["add", "demo@work", &second.mcp_url()]).succeeds();
     let one = sandbox.watch(&["login", "demo"]);
     let url = sandbox.asked_url();
-    sandbox.person(&["login", "other"], Decision::Approve).succeeds();
+    sandbox.person(&["login", "demo@work"], Decision::Approve).succeeds();
     browser::visit(&url).unwrap();
     one.end().succeeds();
     assert!(first.mcp_accepts(&sandbox.run(&["get", "demo"]).succeeds().text("access_token")));
-    assert!(second.mcp_accepts(&sandbox.run(&["get", "other"]).succeeds().text("access_token")));
+    assert!(second.mcp_accepts(&sandbox.run(&["get", "demo@work"]).succeeds().text("access_token")));
 }

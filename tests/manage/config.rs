@@ -107,9 +107,11 @@ fn a_file_that_everybody_may_change_is_refused_with_the_command_that_mends_it() 
     sandbox.run(&["add", "demo", URL]).succeeds();
     let path = sandbox.state("config.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    for verb in [&["get", "demo"][..], &["list"], &["login", "demo"]] {
+    for verb in [&["get", "demo"][..], &["list"], &["login", "demo"], &["add", "x", URL], &["remove", "demo"]]
+    {
         let refused = sandbox.run(verb).fails("insecure_storage", 5);
         assert!(refused.stderr.contains(&format!("chmod go-w {}", path.display())), "{}", refused.stderr);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666, "{verb:?}");
     }
 }
 

@@ -168,6 +168,17 @@ fn a_removed_server_is_gone_but_its_login_stays_until_it_is_erased() {
 }
 
 #[test]
+fn an_entry_that_is_wrong_can_be_removed() {
+    let sandbox = Sandbox::new();
+    let wrong = json!({"url": URL, "oauth2": {"scop": "x"}});
+    sandbox.write_config(&json!({"servers": {"demo": wrong, "other": {"url": URL}}}));
+    sandbox.run(&["get", "demo"]).fails("config_invalid", 2);
+    sandbox.run(&["remove", "demo"]).succeeds();
+    assert_eq!(config(&sandbox), json!({"servers": {"other": {"url": URL}}}));
+    sandbox.run(&["remove", "../x"]).fails("usage", 2);
+}
+
+#[test]
 fn removing_names_the_near_ones() {
     let sandbox = Sandbox::new();
     sandbox.run(&["remove", "demo"]).fails("not_found", 3);
