@@ -268,7 +268,8 @@ pub fn end(child: Child) -> Ran {
 }
 
 /// What a finished program came to.
-fn ran(output: Output) -> Ran {
+/// What a program that has ended came to.
+pub fn ran(output: Output) -> Ran {
     Ran {
         status: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
