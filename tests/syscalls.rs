@@ -4,6 +4,10 @@
 //! Linux only; strace must be there (`tests/run` installs it). Each fault is proved to have happened by
 //! strace's own log.
 
+#[path = "syscalls/births.rs"]
+mod births;
+#[path = "syscalls/durable.rs"]
+mod durable;
 #[path = "syscalls/errors.rs"]
 mod errors;
 #[path = "syscalls/fresh.rs"]

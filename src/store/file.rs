@@ -209,3 +209,6 @@ pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

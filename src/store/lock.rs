@@ -152,6 +152,19 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_on_a_file_that_was_deleted_meanwhile_does_not_count() {
+        let folder = Folder::new();
+        let path = folder.path().join("lock");
+        let held = LockFile::new(path.clone()).try_take().unwrap().unwrap();
+        let mut waiter = LockFile::new(path.clone());
+        assert!(waiter.try_take().unwrap().is_none());
+        std::fs::remove_file(&path).unwrap();
+        drop(held);
+        let taken = waiter.try_take().unwrap().unwrap();
+        assert!(taken.is_current(), "what was waited for is nobody's any more");
+    }
+
+    #[test]
     fn a_link_in_the_place_of_the_lock_is_refused() {
         let folder = Folder::new();
         let path = folder.path().join("lock");

@@ -176,3 +176,6 @@ fn check_directory(directory: &Path) -> Outcome<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

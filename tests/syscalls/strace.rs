@@ -11,6 +11,7 @@ pub const OPEN: &str = "?open,?openat,?openat2,?creat";
 pub const RENAME: &str = "?rename,?renameat,?renameat2";
 pub const UNLINK: &str = "?unlink,?unlinkat";
 pub const SYNC: &str = "fsync,fdatasync";
+pub const CREATE: &str = "?open,?openat,?openat2,?creat,?mkdir,?mkdirat";
 pub const START: &str = "?fork,?vfork,?clone,?clone3";
 
 /// Files of the store; the last is its directory.
@@ -40,7 +41,7 @@ pub struct Inject<'a> {
 }
 
 impl Inject<'_> {
-    /// What strace is told.
+    /// What tells strace of it.
     pub fn options(&self, sandbox: &Sandbox) -> Vec<String> {
         let mut options = vec![format!("--trace={}", self.calls)];
         options.push(format!("--inject={}:{}:when={}", self.calls, self.what, self.when));

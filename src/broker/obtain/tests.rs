@@ -13,6 +13,8 @@ struct Scripted {
     lock_free: Cell<bool>,
     /// What another process saves while we pause.
     arrives: RefCell<Option<TokenRecord>>,
+    /// What another process has saved by the time its lock comes to us.
+    comes_with_the_lock: RefCell<Option<TokenRecord>>,
     shared: Option<Failure>,
 }
 
@@ -53,6 +55,7 @@ fn vault(record: Option<TokenRecord>, redemptions: Vec<Redemption>) -> Scripted 
         requests: Cell::new(0),
         lock_free: Cell::new(true),
         arrives: RefCell::new(None),
+        comes_with_the_lock: RefCell::new(None),
         shared: None,
     }
 }
@@ -65,6 +68,9 @@ impl Vault for Scripted {
     }
 
     fn try_lock(&self) -> Outcome<Option<()>> {
+        if let Some(record) = self.comes_with_the_lock.take() {
+            *self.record.borrow_mut() = Some(record);
+        }
         Ok(self.lock_free.get().then_some(()))
     }
 
@@ -129,6 +135,14 @@ fn the_result_of_another_process_is_taken_without_a_request() {
     let vault = vault(Some(expired("one")), vec![]);
     vault.lock_free.set(false);
     *vault.arrives.borrow_mut() = Some(fresh("two"));
+    let answer = obtain(&vault, &wish(), soon()).unwrap();
+    assert_eq!((answer.source, answer.clear.generation.as_str()), (Source::AlreadyRotated, "two"));
+}
+
+#[test]
+fn what_was_saved_just_before_the_lock_came_is_taken_without_a_request() {
+    let vault = vault(Some(expired("one")), vec![]);
+    *vault.comes_with_the_lock.borrow_mut() = Some(fresh("two"));
     let answer = obtain(&vault, &wish(), soon()).unwrap();
     assert_eq!((answer.source, answer.clear.generation.as_str()), (Source::AlreadyRotated, "two"));
 }

@@ -262,3 +262,24 @@ fn a_damaged_record_is_named_and_left_in_place() {
     assert_eq!(failure.code, Code::CacheDamaged);
     assert_eq!(std::fs::read_to_string(slot.record_path()).unwrap(), "junk");
 }
+
+#[test]
+fn what_somebody_else_has_put_in_the_place_of_ours_stays() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let before = stored(&slot);
+    for in_doubt in [false, true] {
+        let spends = before.refresh_token.as_ref();
+        let mut reservation = slot.reserve(claim(&slot), "one", spends, in_doubt).unwrap();
+        for suffix in ["next", "intent"] {
+            std::fs::remove_file(slot.beside(suffix)).unwrap();
+            std::fs::write(slot.beside(suffix), "of another").unwrap();
+        }
+        reservation.in_doubt = false;
+        reservation.release();
+        for suffix in ["next", "intent"] {
+            assert_eq!(std::fs::read_to_string(slot.beside(suffix)).unwrap(), "of another");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+use super::*;
+use crate::store::testing::Folder;
+use std::os::unix::fs::chown;
+use std::sync::mpsc;
+use std::time::Duration;
+
+fn mode_of(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().mode() & 0o777
+}
+
+#[test]
+fn case_57_a_link_is_not_followed_to_be_read() {
+    let folder = Folder::new();
+    let (victim, link) = (folder.path().join("victim"), folder.path().join("link"));
+    drop(create_new(&victim).unwrap());
+    std::os::unix::fs::symlink(&victim, &link).unwrap();
+    assert_eq!(open_private(&link).unwrap_err().code, Code::InsecureStorage);
+    assert!(open_private(&victim).unwrap().is_some());
+}
+
+#[test]
+fn case_57_a_pipe_is_refused_and_not_waited_for() {
+    let folder = Folder::new();
+    let path = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(open_private(&path).unwrap_err().code));
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(Code::InsecureStorage), "it is waited for");
+}
+
+#[test]
+fn case_57_a_new_file_takes_the_place_of_nothing() {
+    let folder = Folder::new();
+    let path = folder.path().join("file");
+    std::fs::write(&path, "mine").unwrap();
+    assert_eq!(create_new(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn case_59_a_file_that_others_may_read_is_tightened() {
+    let folder = Folder::new();
+    let path = folder.path().join("file");
+    for mode in [0o640, 0o604, 0o620, 0o777] {
+        std::fs::write(&path, "mine").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(read_private(&path).unwrap().unwrap(), b"mine");
+        assert_eq!(mode_of(&path), 0o600, "{mode:o}");
+    }
+}
+
+#[test]
+fn case_59_a_file_of_another_user_is_refused() {
+    let folder = Folder::new();
+    let mut path = PathBuf::from("/etc/passwd");
+    if rustix::process::geteuid().is_root() {
+        path = folder.path().join("file");
+        drop(create_new(&path).unwrap());
+        chown(&path, Some(65534), None).unwrap();
+    }
+    let refused = open_private(&path).unwrap_err();
+    assert_eq!(refused.code, Code::InsecureStorage);
+    assert!(refused.message.contains("belongs to another user"), "{refused}");
+}
+
+#[test]
+fn case_54_a_file_of_a_gigabyte_is_not_read() {
+    let folder = Folder::new();
+    let path = folder.path().join("file");
+    create_new(&path).unwrap().set_len(1 << 30).unwrap();
+    assert_eq!(read_private(&path).unwrap_err().code, Code::CacheDamaged);
+}
