@@ -105,7 +105,7 @@ fn everything(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn case_61_a_relative_place_is_refused_and_nothing_is_made_of_it() {
-    const VERBS: [&[&str]; 4] = [&["get", "demo"], &["list"], &["erase", "demo"], &["remove", "demo"]];
+    const VERBS: [&[&str]; 4] = [&["get", "demo"], &["list"], &["erase", "demo"], &["status", "demo"]];
     let server = server(3600);
     for variable in ["HOME", "MCP_CREDENTIAL_HOME", "MCP_CREDENTIAL_CONFIG", "OAUTH2_TOKEN_CACHE_DIR"] {
         let sandbox = Sandbox::new();
