@@ -39,7 +39,7 @@ fn asked(grant: GrantRequest) -> TokenRequest {
         scope: None,
         resource: None,
         audience: None,
-        extra_params: Vec::new(),
+        extra_params: Vec::new().into(),
     }
 }
 
