@@ -17,7 +17,9 @@ fn callers_that_waited_for_a_login_which_was_refused_open_no_browser_of_their_ow
     browser::visit_and(&url, Decision::Deny).unwrap();
     wait_for("all to end", || {
         if sandbox.opened().len() > 1 {
-            callers.iter_mut().for_each(|child| child.kill().unwrap());
+            for child in &mut callers {
+                child.kill().unwrap();
+            }
         }
         callers.iter_mut().all(|child| child.try_wait().unwrap().is_some()).then_some(())
     });
