@@ -14,6 +14,8 @@ mod errors;
 mod fresh;
 #[path = "syscalls/kills.rs"]
 mod kills;
+#[path = "syscalls/late.rs"]
+mod late;
 #[path = "syscalls/places.rs"]
 mod places;
 #[path = "syscalls/strace.rs"]
