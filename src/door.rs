@@ -1,5 +1,7 @@
 //! From the command line to an exit status.
 
+mod plain_get;
+
 use crate::cli::{Cli, Common, Format, GetArgs, ListFormat, Verb};
 use crate::commands::{add, capabilities, erase, get, list, login, refresh, remove, status};
 use crate::config::Environment;
@@ -37,6 +39,9 @@ fn hidden(done: bool) -> ExitCode {
 /// The verb that is called a thousand times a day is parsed without building the others.
 fn parse(args: &[OsString]) -> Result<Verb, clap::Error> {
     if args.get(1).is_some_and(|verb| verb == "get") {
+        if let Some(args) = plain_get::read(&args[2..]) {
+            return Ok(Verb::Get(args));
+        }
         let command = GetArgs::augment_args(clap::Command::new("get").no_binary_name(true));
         let parsed = command.try_get_matches_from(&args[2..]).and_then(|m| GetArgs::from_arg_matches(&m));
         if let Ok(args) = parsed {
