@@ -106,7 +106,11 @@ fn a_kill_of_the_group_at_any_moment_costs_no_login_case_74b() {
         server.clear_faults();
         let answer = sandbox.run(&["get", "demo"]).succeeds();
         assert_eq!(server.reuses(), 0, "{name}");
-        sandbox.wait_for_rest();
+        // A request that arrived with the kill may be held only now.
+        wait_for("the workers to end", || {
+            server.clear_faults();
+            sandbox.workers().is_empty().then_some(())
+        });
         assert!(server.mcp_accepts(&answer.text("access_token")), "{name}");
         sandbox.refresh().succeeds();
     }
