@@ -54,7 +54,7 @@ impl<'a> StoreVault<'a> {
             Ok(secret) => secret,
             Err(failure) => return Redeemed::Failed(failure),
         };
-        let server = Server { client_secret: SecretSource::None, ..self.server.clone() };
+        let server = Server { client_secret: SecretSource::default(), ..self.server.clone() };
         let job = Job::new(self.slot.store(), server, client_secret, self.network.clone(), task);
         worker::redeem(lock, &job, deadline)
     }

@@ -144,8 +144,8 @@ fn ask_person(
     let client_id = &registered.client.client_id;
     let redirect_uri = registered.listener.redirect_uri();
     let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
-    let secret_variable = session.server.client_secret.variable();
-    let open = |url: &str| browser::open(url, secret_variable.as_slice());
+    let withheld = session.server.secret_variables();
+    let open = |url: &str| browser::open(url, &withheld);
     let mut person = Person {
         terminal: &mut std::io::stderr(),
         open_browser: (opening == Opening::Browser).then_some(&open),

@@ -22,6 +22,8 @@ pub mod name;
 mod node;
 mod place;
 mod read;
+mod secret_command;
+mod secret_keys;
 mod secret_source;
 pub mod server;
 #[cfg(test)]
@@ -31,9 +33,8 @@ mod validate;
 pub use environment::Environment;
 pub use list::load_all;
 pub use load::{load, names, names_at};
-pub use server::{
-    AuthMethod, Callback, Grant, Interactive, Network, ResourceParameter, SecretSource, Server,
-};
+pub use secret_source::{SecretPlace, SecretSource, Setting};
+pub use server::{AuthMethod, Callback, Grant, Interactive, Network, ResourceParameter, Server};
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;

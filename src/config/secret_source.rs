@@ -1,17 +1,15 @@
-//! Reads a client secret from where the configuration says it is, at the moment when a request needs it.
+//! Reads a secret from where the configuration says it is, at the moment when a request needs it.
 //!
-//! Owns the bounds: 64 KiB, one line, five seconds for a command. It keeps nothing, and no message of it holds
-//! any part of a secret or of what a command printed.
+//! Owns which secrets the configuration can point to, and their bounds: 64 KiB, five seconds for a command, one
+//! line for all but a private key. It keeps nothing, and no message of it holds any part of a secret or of what
+//! a command printed.
 
-use super::{Environment, SecretSource, invalid, read};
+use super::secret_command::{self, Bounds, Trouble};
+use super::{Environment, invalid, read};
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
 use crate::text::one_line;
-use std::io;
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -21,23 +19,95 @@ const SIZE_LIMIT: u64 = 64 * 1024;
 /// How long a command may take.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often a command that has closed its output is asked whether it has ended.
-const POLL: Duration = Duration::from_millis(5);
+/// Which secret it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Setting {
+    /// `clientSecret`, `clientSecretFile`, `clientSecretEnv`, `clientSecretCommand`.
+    #[default]
+    ClientSecret,
+    /// `assertionFile`, `assertionEnv`, `assertionCommand`: the workload's JWT (RFC 7523, section 2.1).
+    Assertion,
+    /// `idpIdTokenFile`, `idpIdTokenEnv`, `idpIdTokenCommand`: the person's ID token.
+    IdpIdToken,
+    /// `privateKeyFile`: a key in PEM form, the only one that has several lines.
+    PrivateKey,
+}
+
+impl Setting {
+    /// The part that its keys begin with.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "clientSecret",
+            Self::Assertion => "assertion",
+            Self::IdpIdToken => "idpIdToken",
+            Self::PrivateKey => "privateKey",
+        }
+    }
+
+    /// What it is called in a sentence.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "client secret",
+            Self::Assertion => "assertion",
+            Self::IdpIdToken => "ID token",
+            Self::PrivateKey => "private key",
+        }
+    }
+}
+
+/// Where a secret lies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SecretPlace {
+    /// There is none.
+    #[default]
+    None,
+    /// In the configuration itself, or in the variable that overrides its key.
+    Value(Secret),
+    /// In a file, with or without a line end after it (`…File`).
+    File(PathBuf),
+    /// In an environment variable (`…Env`).
+    Variable(String),
+    /// A command prints it (`…Command`): program and arguments, no shell.
+    Command(Vec<String>),
+}
+
+/// Where a secret comes from. It is read only when a request needs it, anew each time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SecretSource {
+    setting: Setting,
+    place: SecretPlace,
+    withheld: Vec<String>,
+}
 
 impl SecretSource {
+    /// The secret `setting`, which lies at `place`.
+    #[must_use]
+    pub fn new(setting: Setting, place: SecretPlace) -> Self {
+        Self { setting, place, withheld: Vec::new() }
+    }
+
+    /// The same source, whose command does not get these environment variables.
+    #[must_use]
+    pub fn withholding(self, variables: &[String]) -> Self {
+        let is_command = matches!(self.place, SecretPlace::Command(_));
+        Self { withheld: if is_command { variables.to_vec() } else { Vec::new() }, ..self }
+    }
+
+    /// Whether the configuration says where one is. Whether it is there shows when it is read.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.place != SecretPlace::None
+    }
+
     /// The secret, or `None` where none is configured.
     ///
     /// # Errors
     /// `config_invalid` where it is missing, empty or has several lines; `unavailable` where a command failed
     /// or took too long, as a locked password store does.
     pub fn read(&self, env: &Environment) -> Outcome<Option<Secret>> {
-        match self {
-            Self::None => Ok(None),
-            Self::Value(secret) => Ok(Some(secret.clone())),
-            Self::File(path) => from_file(path).map(Some),
-            Self::Variable(name) => from_variable(name, env).map(Some),
-            Self::Command(words) => from_command(words, env, TIME_LIMIT).map(Some),
-        }
+        self.read_within(env, TIME_LIMIT)
     }
 
     /// As [`SecretSource::read`]; a command is also stopped at `deadline`.
@@ -45,144 +115,79 @@ impl SecretSource {
     /// # Errors
     /// Those of [`SecretSource::read`].
     pub fn read_by(&self, env: &Environment, deadline: Instant) -> Outcome<Option<Secret>> {
-        match self {
-            Self::Command(words) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                from_command(words, env, TIME_LIMIT.min(left)).map(Some)
-            }
-            _ => self.read(env),
-        }
+        self.read_within(env, TIME_LIMIT.min(deadline.saturating_duration_since(Instant::now())))
     }
 
     /// The environment variable that carries the secret; no child process gets it.
     #[must_use]
     pub fn variable(&self) -> Option<&str> {
-        match self {
-            Self::Variable(name) => Some(name),
+        match &self.place {
+            SecretPlace::Variable(name) => Some(name),
             _ => None,
         }
     }
-}
 
-fn from_file(path: &Path) -> Outcome<Secret> {
-    let what =
-        || format!("the client secret file {} (`clientSecretFile`)", one_line(&path.to_string_lossy()));
-    let found = read::text_file(path, SIZE_LIMIT, &what)?;
-    let found = found.ok_or_else(|| invalid(format!("{} does not exist", what())))?;
-    one_secret(&found.text).map_err(|problem| invalid(format!("{} {problem}", what())))
-}
-
-fn from_variable(name: &str, env: &Environment) -> Outcome<Secret> {
-    let what = || format!("the environment variable `{name}` (`clientSecretEnv`)");
-    let text = env.text(name)?.map(Zeroizing::new);
-    let text = text.ok_or_else(|| invalid(format!("{} is not set; set it to the client secret", what())))?;
-    one_secret(&text).map_err(|problem| invalid(format!("{} {problem}", what())))
-}
-
-pub(super) fn from_command(words: &[String], env: &Environment, limit: Duration) -> Outcome<Secret> {
-    let program = words.first().map(String::as_str).unwrap_or_default();
-    let what = format!("the command `{}` (`clientSecretCommand`)", one_line(program));
-    let output = run(words, env, limit).map_err(|trouble| match trouble {
-        Trouble::Start(error) => invalid(format!("{what} cannot be started ({error})")),
-        Trouble::Ended(problem) => {
-            Failure::new(Code::Unavailable, format!("{what} {problem}; run it by hand to see why"))
+    pub(super) fn read_within(&self, env: &Environment, limit: Duration) -> Outcome<Option<Secret>> {
+        match &self.place {
+            SecretPlace::None => return Ok(None),
+            SecretPlace::Value(secret) => Ok(secret.clone()),
+            SecretPlace::File(path) => self.in_file(path),
+            SecretPlace::Variable(name) => self.in_variable(name, env),
+            SecretPlace::Command(words) => self.printed(words, env, limit),
         }
-    })?;
-    if output.len() as u64 > SIZE_LIMIT {
-        return Err(invalid(format!("{what} printed more than {SIZE_LIMIT} bytes")));
+        .map(Some)
     }
-    let text = std::str::from_utf8(&output).map_err(|_| invalid(format!("{what} did not print text")))?;
-    one_secret(text).map_err(|problem| invalid(format!("the output of {what} {problem}")))
-}
 
-/// The text without the line end after it.
-fn one_secret(text: &str) -> Result<Secret, &'static str> {
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
-        return Err("is empty; it must be the client secret");
+    fn in_file(&self, path: &Path) -> Outcome<Secret> {
+        let (noun, key) = (self.setting.noun(), self.setting.key());
+        let what = || format!("the {noun} file {} (`{key}File`)", one_line(&path.to_string_lossy()));
+        let found = read::text_file(path, SIZE_LIMIT, &what)?;
+        let found = found.ok_or_else(|| invalid(format!("{} does not exist", what())))?;
+        self.one_secret(&found.text).map_err(|problem| invalid(format!("{} {problem}", what())))
     }
-    if line.chars().any(char::is_control) {
-        return Err("has more than one line or a control character; it must be the client secret alone");
+
+    fn in_variable(&self, name: &str, env: &Environment) -> Outcome<Secret> {
+        let (noun, key) = (self.setting.noun(), self.setting.key());
+        let what = || format!("the environment variable `{name}` (`{key}Env`)");
+        let text = env.text(name)?.map(Zeroizing::new);
+        let text = text.ok_or_else(|| invalid(format!("{} is not set; set it to the {noun}", what())))?;
+        self.one_secret(&text).map_err(|problem| invalid(format!("{} {problem}", what())))
     }
-    Ok(Secret::new(line))
-}
 
-/// Why there is no output.
-enum Trouble {
-    Start(io::Error),
-    Ended(String),
-}
-
-/// Runs a program without a shell and returns what it printed, at most one byte over the limit. It starts in
-/// the root directory: the caller's directory may belong to somebody else, and interpreters load code from it.
-fn run(words: &[String], env: &Environment, limit: Duration) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let (program, arguments) = words.split_first().ok_or_else(|| Trouble::Ended("is empty".to_owned()))?;
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    env.hand_down(&mut command, &[]);
-    stand_alone(&mut command);
-    let deadline = Instant::now() + limit;
-    let mut child = command.spawn().map_err(Trouble::Start)?;
-    let output = collect(&mut child, limit);
-    if output.is_none() {
-        // Before it is waited for: until then nobody else can get its number.
-        kill(&mut child);
+    fn printed(&self, words: &[String], env: &Environment, limit: Duration) -> Outcome<Secret> {
+        let program = words.first().map(String::as_str).unwrap_or_default();
+        let what = format!("the command `{}` (`{}Command`)", one_line(program), self.setting.key());
+        let bounds = Bounds { withheld: &self.withheld, time: limit, size: SIZE_LIMIT };
+        let output = secret_command::run(words, env, &bounds).map_err(|trouble| match trouble {
+            Trouble::Start(error) => invalid(format!("{what} cannot be started ({error})")),
+            Trouble::Ended(problem) => {
+                Failure::new(Code::Unavailable, format!("{what} {problem}; run it by hand to see why"))
+            }
+        })?;
+        if output.len() as u64 > SIZE_LIMIT {
+            return Err(invalid(format!("{what} printed more than {SIZE_LIMIT} bytes")));
+        }
+        let text = std::str::from_utf8(&output).map_err(|_| invalid(format!("{what} did not print text")))?;
+        self.one_secret(text).map_err(|problem| invalid(format!("the output of {what} {problem}")))
     }
-    match (output, end(&mut child, deadline)) {
-        (Some(output), Some(status)) if status.success() || output.len() as u64 > SIZE_LIMIT => Ok(output),
-        (Some(_), Some(status)) => Err(Trouble::Ended(format!("failed ({status})"))),
-        _ => Err(Trouble::Ended(format!("took longer than {:.1} s", limit.as_secs_f32()))),
-    }
-}
 
-/// What the child prints until it closes its output. A thread reads it, so that the wait can end.
-fn collect(child: &mut Child, limit: Duration) -> Option<Zeroizing<Vec<u8>>> {
-    let stdout = child.stdout.take()?;
-    let (sender, receiver) = mpsc::channel();
-    // Nobody listens any more when the time is over.
-    let reader = move || drop(sender.send(read::bounded(stdout, 0, SIZE_LIMIT)));
-    thread::Builder::new().spawn(reader).ok()?;
-    receiver.recv_timeout(limit).ok()?.ok()
-}
-
-/// Waits for the child until the deadline, then ends it.
-fn end(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => thread::sleep(POLL),
-            _ => break,
+    /// The text without the line end after it.
+    fn one_secret(&self, text: &str) -> Result<Secret, String> {
+        let noun = self.setting.noun();
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            return Err(format!("is empty; it must be the {noun}"));
+        }
+        let may_have_lines = self.setting == Setting::PrivateKey;
+        let is_fine =
+            |char: char| !char.is_control() || (may_have_lines && matches!(char, '\r' | '\n' | '\t'));
+        match (line.chars().all(is_fine), may_have_lines) {
+            (true, _) => Ok(Secret::new(line)),
+            (false, true) => Err(format!("has a control character; it must be the {noun} alone")),
+            (false, false) => {
+                Err(format!("has more than one line or a control character; it must be the {noun} alone"))
+            }
         }
     }
-    kill(child);
-    // Gone is all that matters here.
-    let _ = child.wait();
-    None
-}
-
-/// Away from the caller's directory, and in a process group of its own: what a script has started can then be
-/// ended together with it.
-#[cfg(unix)]
-fn stand_alone(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.current_dir("/").process_group(0);
-}
-
-#[cfg(not(unix))]
-fn stand_alone(_: &mut Command) {}
-
-#[cfg(unix)]
-fn kill(child: &mut Child) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    // Already gone is as good as ended.
-    let _ = group.map(|group| kill_process_group(group, Signal::KILL));
-    // It may have moved to another group, and is waited for.
-    let _ = child.kill();
-}
-
-#[cfg(not(unix))]
-fn kill(child: &mut Child) {
-    let _ = child.kill();
 }

@@ -3,6 +3,7 @@
 //! Plain values, checked before they get here. They cross to the refresh process as they stand, secrets
 //! included, over a private socket and nowhere else.
 
+use super::SecretSource;
 use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -125,22 +126,6 @@ impl Default for Callback {
     }
 }
 
-/// Where a client secret comes from. It is read only when a request needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum SecretSource {
-    /// There is none: a public client, or a registered one.
-    #[default]
-    None,
-    /// Given in the configuration or in `OAUTH2_CLIENT_SECRET`.
-    Value(Secret),
-    /// The content of a file, without the line end (`clientSecretFile`).
-    File(PathBuf),
-    /// Another environment variable (`clientSecretEnv`).
-    Variable(String),
-    /// What a command prints (`clientSecretCommand`): program and arguments, no shell.
-    Command(Vec<String>),
-}
-
 // Five independent switches of one configuration block: an enum of their combinations would hide them.
 #[allow(clippy::struct_excessive_bools)]
 /// One server as the merged and validated configuration describes it.
@@ -204,6 +189,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// The environment variables that carry a secret of this server; no child process gets them.
+    #[must_use]
+    pub fn secret_variables(&self) -> Vec<&str> {
+        [&self.client_secret].into_iter().filter_map(SecretSource::variable).collect()
+    }
+
     /// The server of a stored login that no configuration speaks of any more, with the default settings.
     #[must_use]
     pub fn unconfigured(name: String, url: String, grant: Grant) -> Self {

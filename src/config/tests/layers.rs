@@ -1,7 +1,7 @@
 //! The environment over the file, and what it must not aim elsewhere.
 
 use super::*;
-use crate::config::{AuthMethod, Grant, ResourceParameter, SecretSource};
+use crate::config::{AuthMethod, Grant, ResourceParameter, SecretPlace, SecretSource, Setting};
 use crate::secret::Secret;
 
 const URL: (&str, &str) = ("UPSTREAM_URL", "https://mcp.example.com/mcp");
@@ -26,7 +26,10 @@ fn the_environment_alone_is_a_full_configuration() {
     assert!(!loaded.from_file);
     assert_eq!((server.url.as_str(), server.grant), (URL.1, Grant::ClientCredentials));
     assert_eq!(server.token_url.as_deref(), Some("https://idp.example.com/token"));
-    assert_eq!(server.client_secret, SecretSource::Value(Secret::new("s")));
+    assert_eq!(
+        server.client_secret,
+        SecretSource::new(Setting::ClientSecret, SecretPlace::Value(Secret::new("s")))
+    );
     assert_eq!(server.auth_method, Some(AuthMethod::ClientSecretBasic));
     assert_eq!((server.scope.as_deref(), server.audience.as_deref()), (Some("a b"), Some("aud")));
     assert_eq!(server.refresh_skew_seconds, 7);
@@ -72,7 +75,10 @@ fn a_secret_of_the_environment_takes_the_place_of_the_files() {
     for way in [r#""clientSecret":"f""#, r#""clientSecretFile":"/f""#, r#""clientSecretEnv":"F""#] {
         let home = Home::with_oauth2(&format!(r#"{{"clientId":"c",{way}}}"#));
         let server = home.server(&[("OAUTH2_CLIENT_SECRET", "e")]);
-        assert_eq!(server.client_secret, SecretSource::Value(Secret::new("e")));
+        assert_eq!(
+            server.client_secret,
+            SecretSource::new(Setting::ClientSecret, SecretPlace::Value(Secret::new("e")))
+        );
     }
 }
 

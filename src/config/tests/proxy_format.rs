@@ -1,7 +1,9 @@
 //! A file of mcp-oauth2-proxy defines whatever name is asked for.
 
 use super::*;
-use crate::config::{AuthMethod, Grant, ResourceParameter, SecretSource, load_all, names};
+use crate::config::{
+    AuthMethod, Grant, ResourceParameter, SecretPlace, SecretSource, Setting, load_all, names,
+};
 use crate::secret::Secret;
 
 /// The shape of that project's documentation (github.com/ChengleiYuan/mcp-oauth2-proxy, release 0.2.0): every
@@ -42,7 +44,7 @@ fn its_file_is_understood_for_any_name() {
         grant: Grant::ClientCredentials,
         token_url: Some("https://login.example.com/oauth2/token".to_owned()),
         client_id: Some("nightly".to_owned()),
-        client_secret: SecretSource::Value(Secret::new("s")),
+        client_secret: SecretSource::new(Setting::ClientSecret, SecretPlace::Value(Secret::new("s"))),
         auth_method: Some(AuthMethod::ClientSecretPost),
         client_name: "mcp-credential".to_owned(),
         scope: Some("tools:read tools:write".to_owned()),

@@ -1,7 +1,7 @@
-//! Where a client secret is read from.
+//! Where a secret is read from.
 
 use super::*;
-use crate::config::SecretSource;
+use crate::config::{SecretPlace, SecretSource, Setting};
 use crate::secret::Secret;
 
 fn read(source: &SecretSource) -> Outcome<Option<String>> {
@@ -14,20 +14,24 @@ fn read(source: &SecretSource) -> Outcome<Option<String>> {
     Ok(source.read(&env)?.map(|secret| secret.expose().to_owned()))
 }
 
+fn at(place: SecretPlace) -> SecretSource {
+    SecretSource::new(Setting::ClientSecret, place)
+}
+
 fn command(words: &[&str]) -> SecretSource {
-    SecretSource::Command(words.iter().map(|word| (*word).to_owned()).collect())
+    at(SecretPlace::Command(words.iter().map(|word| (*word).to_owned()).collect()))
 }
 
 #[test]
 fn no_source_is_no_secret_and_a_value_is_itself() {
-    assert_eq!(read(&SecretSource::None), Ok(None));
-    assert_eq!(read(&SecretSource::Value(Secret::new("s"))), Ok(Some("s".to_owned())));
+    assert_eq!(read(&SecretSource::default()), Ok(None));
+    assert_eq!(read(&at(SecretPlace::Value(Secret::new("s")))), Ok(Some("s".to_owned())));
 }
 
 #[test]
 fn a_file_holds_it_in_one_line() {
     let home = Home::new();
-    let source = |text: &str| SecretSource::File(home.write("s", text).into());
+    let source = |text: &str| at(SecretPlace::File(home.write("s", text).into()));
     for text in ["hunter 2", "hunter 2\n", "hunter 2\r\n"] {
         assert_eq!(read(&source(text)), Ok(Some("hunter 2".to_owned())));
     }
@@ -41,13 +45,13 @@ fn a_file_holds_it_in_one_line() {
     let failure = read(&source(&"s".repeat(64 * 1024 + 1))).unwrap_err();
     assert_says(&failure, Code::ConfigInvalid, &["larger than"]);
     assert_eq!(read(&source(&"s".repeat(64 * 1024))), Ok(Some("s".repeat(64 * 1024))));
-    let failure = read(&SecretSource::File("/nowhere/s".into())).unwrap_err();
+    let failure = read(&at(SecretPlace::File("/nowhere/s".into()))).unwrap_err();
     assert_says(&failure, Code::ConfigInvalid, &["`clientSecretFile`", "/nowhere/s", "does not exist"]);
 }
 
 #[test]
 fn a_variable_holds_it() {
-    let source = |name: &str| SecretSource::Variable(name.to_owned());
+    let source = |name: &str| at(SecretPlace::Variable(name.to_owned()));
     assert_eq!(read(&source("MINE")), Ok(Some("hunter2".to_owned())));
     assert_eq!(source("MINE").variable(), Some("MINE"));
     for (name, word) in [("EMPTY", "not set"), ("NONE", "not set"), ("LINES", "one line")] {
@@ -59,10 +63,36 @@ fn a_variable_holds_it() {
     }
 }
 
+#[test]
+fn a_message_names_the_key_of_the_secret_that_is_missing() {
+    let missing = || SecretPlace::File("/nowhere/s".into());
+    for (setting, key, noun) in [
+        (Setting::ClientSecret, "`clientSecretFile`", "client secret"),
+        (Setting::Assertion, "`assertionFile`", "assertion"),
+        (Setting::IdpIdToken, "`idpIdTokenFile`", "ID token"),
+        (Setting::PrivateKey, "`privateKeyFile`", "private key"),
+    ] {
+        let failure = read(&SecretSource::new(setting, missing())).unwrap_err();
+        assert_says(&failure, Code::ConfigInvalid, &[key, noun, "does not exist"]);
+    }
+}
+
+#[test]
+fn a_private_key_alone_may_have_several_lines() {
+    let home = Home::new();
+    let file = || SecretPlace::File(home.write("s", "-----BEGIN\r\nkey\n-----END\n").into());
+    let key = SecretSource::new(Setting::PrivateKey, file());
+    assert_eq!(read(&key), Ok(Some("-----BEGIN\r\nkey\n-----END".to_owned())));
+    let assertion = read(&SecretSource::new(Setting::Assertion, file())).unwrap_err();
+    assert_says(&assertion, Code::ConfigInvalid, &["`assertionFile`", "more than one line"]);
+    let broken = SecretPlace::File(home.write("broken", "-----BEGIN\nk\0y\n").into());
+    let failure = read(&SecretSource::new(Setting::PrivateKey, broken)).unwrap_err();
+    assert_says(&failure, Code::ConfigInvalid, &["`privateKeyFile`", "control character"]);
+}
+
 #[cfg(unix)]
 mod unix {
     use super::*;
-    use crate::config::secret_source::from_command;
     use std::time::Duration;
 
     #[test]
@@ -77,6 +107,8 @@ mod unix {
         let env =
             Environment::from_pairs([("OAUTH2_CLIENT_SECRET", "s"), ("MCP_CREDENTIAL_KEY", "k"), ("A", "a")]);
         assert_eq!(command(&words).read(&env).unwrap().unwrap().expose(), "-/-a");
+        let withheld = command(&words).withholding(&["A".to_owned()]);
+        assert_eq!(withheld.read(&env).unwrap().unwrap().expose(), "-/-");
     }
 
     #[test]
@@ -109,8 +141,8 @@ mod unix {
     fn a_command_that_does_not_end_is_ended() {
         let limit = Duration::from_millis(50);
         for script in ["sleep 1000", "exec >&-; sleep 1000", "echo x; exec sleep 1000"] {
-            let words = ["/bin/sh", "-c", script].map(str::to_owned);
-            let failure = from_command(&words, &Environment::from_process(), limit).unwrap_err();
+            let source = command(&["/bin/sh", "-c", script]);
+            let failure = source.read_within(&Environment::from_process(), limit).unwrap_err();
             assert_says(&failure, Code::Unavailable, &["longer than"]);
         }
     }
@@ -122,9 +154,9 @@ mod unix {
             let pipe = home.dir.join("pipe");
             rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
             let script = format!("exec 3> '{}'; {rest}", pipe.display());
-            let words = ["/bin/sh", "-c", &script].map(str::to_owned);
+            let source = command(&["/bin/sh", "-c", &script]);
             let run = std::thread::spawn(move || {
-                from_command(&words, &Environment::from_process(), Duration::from_secs(1)).unwrap_err()
+                source.read_within(&Environment::from_process(), Duration::from_secs(1)).unwrap_err()
             });
             // The read ends when the last writer is gone: the grandchild, long before its time.
             assert!(std::fs::read(&pipe).unwrap().is_empty());

@@ -1,7 +1,9 @@
 //! What each value must look like.
 
 use super::*;
-use crate::config::{AuthMethod, Callback, Grant, Interactive, ResourceParameter, SecretSource};
+use crate::config::{
+    AuthMethod, Callback, Grant, Interactive, ResourceParameter, SecretPlace, SecretSource, Setting,
+};
 
 #[test]
 fn an_entry_with_a_url_alone_has_the_defaults() {
@@ -50,7 +52,10 @@ fn every_supported_key_reaches_the_server() {
         metadata_url: some("https://mcp.example.com/m"),
         discovery: false,
         client_id: some("c"),
-        client_secret: SecretSource::Command(vec!["pass".into(), "show".into(), "x".into()]),
+        client_secret: SecretSource::new(
+            Setting::ClientSecret,
+            SecretPlace::Command(vec!["pass".into(), "show".into(), "x".into()]),
+        ),
         auth_method: Some(AuthMethod::ClientSecretPost),
         client_name: "Me".to_owned(),
         scope: some("a b"),
