@@ -36,9 +36,11 @@ pub enum Verb {
     Erase(EraseArgs),
     /// Log in with a browser, now
     Login(LoginArgs),
+    /// Forget a stored login, and tell its authorization server to end it
+    Logout(LogoutArgs),
     /// Name a server: NAME stands for URL from now on
     Add(AddArgs),
-    /// Take a server out of the configuration; its stored login stays until `erase`
+    /// Take a server out of the configuration; its stored login stays until `logout`
     Remove(RemoveArgs),
     /// List the servers
     List(ListArgs),
@@ -193,6 +195,32 @@ pub struct LoginArgs {
     pub interactive: Option<InteractiveArg>,
     /// How long the login may take, in seconds [default: 300, or callbackTimeoutSeconds]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: Option<u64>,
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What `logout` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogoutScope {
+    /// The stored token; the client registration stays for the next login
+    #[default]
+    Tokens,
+    /// The client registration as well, and a damaged record (it is moved aside)
+    All,
+}
+
+/// `logout NAME`
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// The server
+    pub name: String,
+    /// What to take away
+    #[arg(long, value_enum, default_value_t)]
+    pub scope: LogoutScope,
+    /// How long to wait for a refresh under way, in seconds [default: as long as one can last]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub timeout: Option<u64>,
     /// Options of every verb
     #[command(flatten)]

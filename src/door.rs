@@ -3,7 +3,7 @@
 mod plain_get;
 
 use crate::cli::{Cli, Common, Format, GetArgs, ListFormat, Verb};
-use crate::commands::{add, capabilities, erase, get, list, login, refresh, remove, status};
+use crate::commands::{add, capabilities, erase, get, list, login, logout, refresh, remove, status};
 use crate::config::Environment;
 use crate::failure::{Code, Failure, Outcome};
 use crate::{browser, logging, reply, worker};
@@ -64,6 +64,7 @@ fn run(verb: &Verb, environment: &Environment) -> Outcome<()> {
         Verb::Refresh(args) => refresh::run(args, environment),
         Verb::Erase(args) => erase::run(args, environment),
         Verb::Login(args) => login::run(args, environment),
+        Verb::Logout(args) => logout::run(args, environment),
         Verb::Add(args) => add::run(args, environment),
         Verb::Remove(args) => remove::run(args, environment),
         Verb::List(args) => list::run(args, environment),
@@ -83,6 +84,7 @@ fn common(verb: &Verb) -> &Common {
         Verb::Refresh(args) => &args.token.common,
         Verb::Erase(args) => &args.common,
         Verb::Login(args) => &args.common,
+        Verb::Logout(args) => &args.common,
         Verb::Add(args) => &args.common,
         Verb::Remove(args) => &args.common,
         Verb::List(args) => &args.common,
@@ -98,7 +100,7 @@ fn speaks_json(verb: &Verb) -> bool {
         Verb::List(args) => args.format == ListFormat::Json,
         Verb::Status(args) => args.format == ListFormat::Json,
         Verb::Erase(_) | Verb::Capabilities(_) => true,
-        Verb::Login(_) | Verb::Add(_) | Verb::Remove(_) => false,
+        Verb::Login(_) | Verb::Logout(_) | Verb::Add(_) | Verb::Remove(_) => false,
     }
 }
 

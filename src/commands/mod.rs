@@ -3,12 +3,14 @@
 pub mod add;
 pub mod capabilities;
 pub mod erase;
+mod forget;
 pub mod get;
 mod interact;
 pub mod list;
 pub mod login;
 mod login_client;
 mod login_flow;
+pub mod logout;
 mod quiet;
 pub mod refresh;
 pub mod remove;

@@ -18,7 +18,7 @@ pub fn run(args: &RemoveArgs, environment: &Environment) -> Outcome<()> {
     let file = Draft::open(environment)?.file;
     config_file::change(&file, || edit::remove(&Draft::open(environment)?, &args.name))?;
     let hint = if stored {
-        format!("; its login is still stored: mcp-credential erase {} --scope all", args.name)
+        format!("; its login is still stored: mcp-credential logout {} --scope all", args.name)
     } else {
         String::new()
     };

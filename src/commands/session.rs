@@ -117,7 +117,9 @@ fn server_of_record(name: &str, store: &Store, environment: &Environment) -> Out
         .ok_or_else(|| unknown(name, store, environment))
 }
 
-fn unknown(name: &str, store: &Store, environment: &Environment) -> Failure {
+/// The failure of a name that nothing knows, with the names that are near.
+#[must_use]
+pub fn unknown(name: &str, store: &Store, environment: &Environment) -> Failure {
     let mut known = config::names(environment).unwrap_or_default();
     known.extend(store.names().unwrap_or_default());
     let near = config::name::near(name, &known);

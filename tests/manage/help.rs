@@ -4,11 +4,12 @@ use crate::support::{Ran, Sandbox};
 use serde_json::json;
 
 /// Every verb and the options that its help must name, besides `--log`.
-const VERBS: [(&str, &[&str]); 9] = [
+const VERBS: [(&str, &[&str]); 10] = [
     ("get", &["<NAME>", "--format", "--url", "--timeout", "--interactive", "--min-ttl"]),
     ("refresh", &["<NAME>", "--format", "--url", "--timeout", "--interactive", "--rejected-generation"]),
     ("erase", &["<NAME>", "--if-generation", "--scope", "--revoke", "--timeout"]),
     ("login", &["<NAME>", "--url", "--interactive", "--timeout"]),
+    ("logout", &["<NAME>", "--scope", "--timeout"]),
     (
         "add",
         &[

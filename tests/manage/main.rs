@@ -154,11 +154,11 @@ fn many_servers_added_at_once_are_all_there() {
 }
 
 #[test]
-fn a_removed_server_is_gone_but_its_login_stays_until_it_is_erased() {
+fn a_removed_server_is_gone_but_its_login_stays_until_it_is_logged_out() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
     let ran = sandbox.run(&["remove", "demo"]).succeeds();
-    assert!(ran.stderr.contains("mcp-credential erase demo --scope all"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("mcp-credential logout demo --scope all"), "{}", ran.stderr);
     assert_eq!(config(&sandbox), json!({"servers": {}}));
     assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("source"), "cache");
     let refused = sandbox.run(&["remove", "demo"]).fails("not_found", 3);

@@ -1,0 +1,127 @@
+//! Taking a stored login away: what `erase` and `logout` share. Local, idempotent, for good.
+//!
+//! Owns the wait for a refresh under way, the second look under the lock, and the order: it is gone here before
+//! its server is asked to revoke it. What is said about it is the verb's.
+
+use super::revoke::{self, Revocation};
+use super::session::{say, store_of};
+use crate::cli::EraseScope;
+use crate::config::{Environment, Loaded};
+use crate::failure::{Code, Failure, Outcome};
+use crate::store::Slot;
+use crate::store::intent::Claim;
+use crate::store::lock::Held;
+use crate::token::TokenRecord;
+use crate::vault::pause;
+use std::time::{Duration, Instant};
+
+/// As long as a refresh under way can last: connecting and sending, the late answer, and saving it.
+const LONGEST_REFRESH: Duration = Duration::from_secs(15 + 90 + 90);
+
+/// What is to be forgotten.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The server.
+    pub name: &'a str,
+    /// The only generation that may go; any other one is left alone.
+    pub if_generation: Option<&'a str>,
+    /// What goes.
+    pub scope: EraseScope,
+    /// Whether the authorization server is asked to revoke it.
+    pub revoke: bool,
+    /// How long to wait for a refresh under way, in seconds.
+    pub timeout: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Forgotten {
+    /// Something was there, and is gone. The second value is absent where nobody asked to revoke, or there was no
+    /// token.
+    Gone(Option<Revocation>),
+    /// Nothing was there.
+    Nothing,
+    /// Another token is stored by now; it was left alone.
+    Newer,
+}
+
+/// What was taken away.
+struct Taken {
+    record: Option<TokenRecord>,
+    any: bool,
+}
+
+/// Does what `order` says to the server that `loaded` describes, from its record alone if need be.
+///
+/// # Errors
+/// `lock_timeout` (nothing is forgotten then), `cache_damaged`, `insecure_storage`, `cache_unwritable`.
+pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outcome<Forgotten> {
+    let store = store_of(loaded);
+    let slot = Slot::new(&store, order.name);
+    // The client is read before its registration goes.
+    let client = slot.client().ok().flatten();
+    let taken = take(order, &slot).map_err(|failure| failure.of_server(order.name))?;
+    let Some(taken) = taken else { return Ok(Forgotten::Newer) };
+    if !taken.any {
+        return Ok(Forgotten::Nothing);
+    }
+    let record = taken.record.filter(|_| order.revoke);
+    Ok(Forgotten::Gone(record.map(|record| revoke::revoke(loaded, environment, &record, client))))
+}
+
+/// `None` where a newer token is stored.
+fn take(order: &Order, slot: &Slot) -> Outcome<Option<Taken>> {
+    let mut taken = Taken { record: None, any: false };
+    slot.store().check()?;
+    if !slot.store().cache().is_dir() {
+        return Ok(Some(taken));
+    }
+    let (_held, claim) = wait_for_lock(order, slot)?;
+    if order.scope != EraseScope::Client {
+        (taken.record, taken.any) = read(order, slot, &claim)?;
+        let stored = taken.record.as_ref().map(|record| record.clear.generation.as_str());
+        if order.if_generation.is_some() && stored.is_some() && stored != order.if_generation {
+            return Ok(None);
+        }
+        taken.any |= slot.erase(claim)?;
+    }
+    if order.scope != EraseScope::Tokens {
+        taken.any |= slot.erase_client()?;
+    }
+    Ok(Some(taken))
+}
+
+/// The record as it is under the lock. One that cannot be read is moved aside, if everything is to go; the
+/// second value says so.
+fn read(order: &Order, slot: &Slot, claim: &Claim) -> Outcome<(Option<TokenRecord>, bool)> {
+    match slot.peek() {
+        Err(failure) if failure.code == Code::CacheDamaged && order.scope == EraseScope::All => {
+            let aside = slot.set_aside(claim)?;
+            say(&format!("the damaged record was moved to {}", aside.display()));
+            Ok((None, true))
+        }
+        other => other.map(|record| (record, false)),
+    }
+}
+
+fn wait_for_lock(order: &Order, slot: &Slot) -> Outcome<(Held, Claim)> {
+    let limit = order.timeout.map_or(LONGEST_REFRESH, Duration::from_secs);
+    let deadline = Instant::now() + limit;
+    let mut lock = slot.token_lock();
+    let mut told = false;
+    loop {
+        if let Some(held) = slot.try_token_lock(&mut lock)?
+            && let Some(claim) = slot.claim(&held)?
+        {
+            return Ok((held, claim));
+        }
+        if Instant::now() >= deadline {
+            let text = "a refresh is under way and has not ended in time; nothing was erased; try again";
+            return Err(Failure::new(Code::LockTimeout, text));
+        }
+        if !std::mem::replace(&mut told, true) {
+            say(&format!("{}: waiting for a refresh under way to end", order.name));
+        }
+        pause(deadline);
+    }
+}
