@@ -48,6 +48,8 @@ pub enum Verb {
     Status(StatusArgs),
     /// Print what this version can do, for programs
     Capabilities(CapabilitiesArgs),
+    /// Print a client metadata document to host, so that nobody has to register a client
+    ClientMetadata(ClientMetadataArgs),
 }
 
 /// Options of every verb.
@@ -258,6 +260,9 @@ pub struct AddArgs {
     /// The issuer to insist on
     #[arg(long, value_name = "URL")]
     pub issuer: Option<String>,
+    /// A client metadata document that describes this client, for servers that read one
+    #[arg(long, value_name = "URL")]
+    pub client_metadata_url: Option<String>,
     /// A fixed port for the redirect URI, where the server knows one exactly
     #[arg(long, value_name = "PORT")]
     pub callback_port: Option<u16>,
@@ -313,6 +318,29 @@ pub struct StatusArgs {
 /// `capabilities`
 #[derive(Debug, Args)]
 pub struct CapabilitiesArgs {
+    /// Options of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `client-metadata`
+#[derive(Debug, Args)]
+pub struct ClientMetadataArgs {
+    /// Where the document will be hosted: https, with a path; it is the client's identifier
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// The name that a person sees on the consent page
+    #[arg(long, value_name = "NAME", default_value = crate::config::server::CLIENT_NAME)]
+    pub client_name: String,
+    /// A page about the client
+    #[arg(long, value_name = "URL")]
+    pub client_uri: Option<String>,
+    /// A fixed port besides the open one, for servers that compare redirect URIs exactly
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub callback_port: Option<u16>,
+    /// A redirect URI in place of those of this program; may be repeated
+    #[arg(long, value_name = "URI", conflicts_with = "callback_port")]
+    pub redirect_uri: Vec<String>,
     /// Options of every verb
     #[command(flatten)]
     pub common: Common,

@@ -3,7 +3,9 @@
 mod plain_get;
 
 use crate::cli::{Cli, Common, Format, GetArgs, ListFormat, Verb};
-use crate::commands::{add, capabilities, erase, get, list, login, logout, refresh, remove, status};
+use crate::commands::{
+    add, capabilities, client_metadata, erase, get, list, login, logout, refresh, remove, status,
+};
 use crate::config::Environment;
 use crate::failure::{Code, Failure, Outcome};
 use crate::{browser, logging, reply, worker};
@@ -70,6 +72,7 @@ fn run(verb: &Verb, environment: &Environment) -> Outcome<()> {
         Verb::List(args) => list::run(args, environment),
         Verb::Status(args) => status::run(args, environment),
         Verb::Capabilities(_) => capabilities::run(),
+        Verb::ClientMetadata(args) => client_metadata::run(args),
     }
 }
 
@@ -90,6 +93,7 @@ fn common(verb: &Verb) -> &Common {
         Verb::List(args) => &args.common,
         Verb::Status(args) => &args.common,
         Verb::Capabilities(args) => &args.common,
+        Verb::ClientMetadata(args) => &args.common,
     }
 }
 
@@ -100,7 +104,7 @@ fn speaks_json(verb: &Verb) -> bool {
         Verb::List(args) => args.format == ListFormat::Json,
         Verb::Status(args) => args.format == ListFormat::Json,
         Verb::Erase(_) | Verb::Capabilities(_) => true,
-        Verb::Login(_) | Verb::Logout(_) | Verb::Add(_) | Verb::Remove(_) => false,
+        Verb::Login(_) | Verb::Logout(_) | Verb::Add(_) | Verb::Remove(_) | Verb::ClientMetadata(_) => false,
     }
 }
 

@@ -29,6 +29,7 @@ fn new_server(args: &AddArgs) -> NewServer {
         ("tokenUrl", &args.token_url),
         ("authorizationUrl", &args.authorization_url),
         ("issuer", &args.issuer),
+        ("clientMetadataUrl", &args.client_metadata_url),
     ];
     let mut new = NewServer::new(&args.url);
     for (key, value) in options {

@@ -7,8 +7,9 @@ use clap::{CommandFactory, ValueEnum};
 use serde_json::json;
 
 /// What a caller may rely on besides verbs and formats.
-const FEATURES: [&str; 8] = [
+const FEATURES: [&str; 9] = [
     "client_credentials",
+    "client_metadata_document",
     "conditional_erase",
     "dynamic_registration",
     "min_ttl",

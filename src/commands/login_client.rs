@@ -1,4 +1,5 @@
-//! Which client logs in: the configured one, the registered one, or one that is registered now.
+//! Which client logs in (MCP authorization, "client registration approaches"): the configured one; the one
+//! whose metadata document the server reads; the one registered before; one that is registered now.
 
 use super::session::Session;
 use crate::client;
@@ -31,21 +32,38 @@ pub struct Registered {
 /// Those of the registration, of the listener and of the store.
 pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
     let server = &session.server;
-    if let Some(client_id) = &server.client_id {
-        refuse_other_issuer(session, found, client_id)?;
-        let client_secret = server.client_secret.read(session.environment)?;
-        let advertised = found.token_endpoint_auth_methods.as_deref();
-        let method = client_auth::choose(server.auth_method, advertised, client_secret.is_some());
-        if method != AuthMethod::None && client_secret.is_none() {
-            return Err(client::missing_secret(&server.name));
-        }
-        let client = Client { client_id: client_id.clone(), client_secret, method, dynamic: false };
+    let not_registered_here = match (&server.client_id, &server.client_metadata_url) {
+        (Some(client_id), _) => Some(by_hand(session, found, client_id)?),
+        (None, Some(url)) if found.client_metadata_supported => Some(by_document(url)),
+        _ => None,
+    };
+    if let Some(client) = not_registered_here {
+        log::info!("logging in as client {}", one_line(&client.client_id));
         return Ok(Registered { client, listener: Listener::bind(&server.callback)? });
     }
     match known(session, found)? {
         Some(registered) => Ok(registered),
         None => register_now(session, http, found),
     }
+}
+
+/// The client that a person registered.
+fn by_hand(session: &Session, found: &Discovered, client_id: &str) -> Outcome<Client> {
+    let server = &session.server;
+    refuse_other_issuer(session, found, client_id)?;
+    let client_secret = server.client_secret.read(session.environment)?;
+    let advertised = found.token_endpoint_auth_methods.as_deref();
+    let method = client_auth::choose(server.auth_method, advertised, client_secret.is_some());
+    if method != AuthMethod::None && client_secret.is_none() {
+        return Err(client::missing_secret(&server.name));
+    }
+    Ok(Client { client_id: client_id.to_owned(), client_secret, method, dynamic: false })
+}
+
+/// The client that its metadata document describes: the same at every issuer, and public, since nobody can
+/// have given it a secret (draft-ietf-oauth-client-id-metadata-document, section 4.1).
+fn by_document(url: &str) -> Client {
+    Client { client_id: url.to_owned(), client_secret: None, method: AuthMethod::None, dynamic: false }
 }
 
 /// A configured client belongs to the issuer that it logged in at, unless the configuration says otherwise

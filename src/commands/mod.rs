@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod capabilities;
+pub mod client_metadata;
 pub mod erase;
 mod forget;
 pub mod get;

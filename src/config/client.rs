@@ -8,6 +8,7 @@ use super::server::CLIENT_NAME;
 use super::validate::printable;
 use super::{AuthMethod, Environment, Grant, Server, Setting, secret_keys};
 use crate::failure::Outcome;
+use crate::oauth::url::client_metadata_url;
 
 /// Fills in what is stated about the client.
 ///
@@ -35,6 +36,10 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
             Err("asks for `private_key_jwt`, which is not supported by this version".to_owned())
         }
         _ => Err("must be header, body or none".to_owned()),
+    })?;
+    server.client_metadata_url = merged.parsed("clientMetadataUrl", |text| {
+        let named = client_metadata_url(text).map(|()| text.to_owned());
+        named.map_err(|problem| format!("cannot name a client metadata document: {problem}"))
     })?;
     server.client_name = merged.parsed("clientName", printable)?.unwrap_or_else(|| CLIENT_NAME.to_owned());
     Ok(())

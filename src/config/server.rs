@@ -154,6 +154,9 @@ pub struct Server {
     pub client_secret: SecretSource,
     /// The configured client authentication method.
     pub auth_method: Option<AuthMethod>,
+    /// URL of a Client ID Metadata Document: the client's identifier where the authorization server reads
+    /// such documents.
+    pub client_metadata_url: Option<String>,
     /// The name sent at dynamic registration.
     pub client_name: String,
     /// Configured scope, space-separated.

@@ -13,6 +13,7 @@ pub mod head;
 pub mod listener;
 
 use crate::secret::Secret;
+pub use address::default_redirect_uris;
 use head::RequestHead;
 pub use listener::{Ended, Listener};
 use std::borrow::Cow;

@@ -51,6 +51,8 @@ pub struct Discovered {
     pub grant_types: Option<Vec<String>>,
     /// `authorization_response_iss_parameter_supported` (RFC 9207): its callbacks carry `iss`.
     pub iss_parameter_supported: bool,
+    /// `client_id_metadata_document_supported`: the server reads Client ID Metadata Documents.
+    pub client_metadata_supported: bool,
     /// The scope to ask for, space-separated.
     pub scope: Option<String>,
 }
@@ -175,6 +177,7 @@ impl<'a> Story<'a> {
             token_endpoint_auth_methods: found.auth_methods,
             grant_types: found.grant_types,
             iss_parameter_supported: found.iss_parameter_supported,
+            client_metadata_supported: found.client_metadata_supported,
             scope,
         })
     }

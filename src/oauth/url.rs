@@ -3,8 +3,12 @@
 //! Hosts are judged as the URL standard parses them, so `0x7f.1` and `127.1` are the loopback address that
 //! they denote, and no rule looks at the text of a host.
 
+use crate::text::one_line;
 use std::net::Ipv4Addr;
 use url::{Host, Position, Url};
+
+/// The longest client identifier that is a URL, in bytes: it stands in every authorization request.
+const LONGEST_CLIENT_ID: usize = 2048;
 
 /// The canonical URL of an MCP server (MCP authorization, "canonical server URI"; RFC 8707, section 2):
 /// scheme and host in lower case, default port left out, path and query as written (but for dot segments and
@@ -52,6 +56,33 @@ pub fn endpoint(text: &str) -> Result<Url, String> {
         return Err("it is plain http, which is allowed for loopback hosts only".to_owned());
     }
     Ok(url)
+}
+
+/// The URL of a Client ID Metadata Document (draft-ietf-oauth-client-id-metadata-document, section 3), which is
+/// a `client_id` at the same time: https, a path, no fragment, no user information, no dot segments.
+///
+/// Servers compare it as a text, so it must stand as a URL parser would write it.
+///
+/// # Errors
+/// Half a sentence that says what is wrong.
+pub fn client_metadata_url(text: &str) -> Result<(), String> {
+    let url = endpoint(text)?;
+    if url.scheme() != "https" {
+        return Err("its scheme is not https".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("it has a fragment (`#…`)".to_owned());
+    }
+    if url.path() == "/" {
+        return Err("it has no path, which a client identifier needs".to_owned());
+    }
+    if url.as_str() != text {
+        return Err(format!("servers that parse it would read {}; write it so", one_line(url.as_str())));
+    }
+    if text.len() > LONGEST_CLIENT_ID {
+        return Err("it is longer than a client identifier may be".to_owned());
+    }
+    Ok(())
 }
 
 /// Whether the URL's host is this machine: `localhost`, `127.0.0.0/8` or `::1`.
@@ -121,6 +152,33 @@ mod tests {
         ] {
             assert!(server_url(url).is_err(), "{url:?}");
         }
+    }
+
+    #[test]
+    fn a_client_metadata_url_is_https_with_a_path_and_written_as_it_is_read() {
+        for url in ["https://a.example/client.json", "https://a.example:8443/x/y", "https://a.example/x?v=1"]
+        {
+            assert_eq!(client_metadata_url(url), Ok(()), "{url}");
+        }
+        for (url, why) in [
+            ("http://a.example/c", "plain http"),
+            ("http://127.0.0.1:1/c", "https"),
+            ("https://a.example", "path"),
+            ("https://a.example/", "path"),
+            ("https://a.example/c#f", "fragment"),
+            ("https://u@a.example/c", "user name"),
+            ("https://a.example/x/../c", "https://a.example/c"),
+            ("https://a.example/./c", "https://a.example/c"),
+            ("https://a.example/x/%2e%2E/c", "https://a.example/c"),
+            ("https://A.example/c", "https://a.example/c"),
+            ("https://a.example:443/c", "https://a.example/c"),
+            ("https:\\\\a.example\\c", "https://a.example/c"),
+            ("client", "absolute"),
+        ] {
+            let problem = client_metadata_url(url).unwrap_err();
+            assert!(problem.contains(why), "{url}: {problem}");
+        }
+        assert!(client_metadata_url(&format!("https://a.example/{}", "c".repeat(2048))).is_err());
     }
 
     #[test]

@@ -133,6 +133,15 @@ fn the_capabilities_are_golden() {
 }
 
 #[test]
+fn the_client_metadata_document_is_golden() {
+    let url = "https://corp.example.com/mcp-credential.json";
+    let page = "https://corp.example.com/mcp";
+    let options = ["--client-name", "Corp MCP", "--client-uri", page, "--callback-port", "53682"];
+    let arguments = [&["client-metadata", "--url", url], &options[..]].concat();
+    assert_eq!(Sandbox::new().run(&arguments).succeeds().stdout, golden("client-metadata.json"));
+}
+
+#[test]
 fn the_formats_are_golden() {
     let sandbox = home(now());
     let config = fs::read_to_string(sandbox.state("config.json")).unwrap();

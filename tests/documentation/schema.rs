@@ -11,8 +11,18 @@ use std::fs;
 const BASE: &str = "https://schema.invalid";
 
 /// The documents of the program, each with a schema of its name.
-pub const KINDS: [&str; 9] =
-    ["answer", "capabilities", "config", "erase", "error", "headers", "list", "status", "token-file"];
+pub const KINDS: [&str; 10] = [
+    "answer",
+    "capabilities",
+    "client-metadata",
+    "config",
+    "erase",
+    "error",
+    "headers",
+    "list",
+    "status",
+    "token-file",
+];
 
 /// The schema of `kind` as it is published.
 pub fn published(kind: &str) -> Value {

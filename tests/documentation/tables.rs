@@ -46,13 +46,18 @@ fn options(verb: &Command) -> impl Iterator<Item = &Arg> {
     verb.get_arguments().filter(|argument| argument.get_long().is_some_and(|long| long != "help"))
 }
 
-/// The way a verb is written: its name, then what stands without a dash.
+/// The way a verb is written: its name, what stands without a dash, and the options that it needs.
 fn synopsis(verb: &Command) -> String {
     let position = |argument: &Arg| {
         let name = argument.get_id().as_str().to_uppercase();
         if argument.is_required_set() { format!(" {name}") } else { format!(" [{name}]") }
     };
-    verb.get_name().to_owned() + &verb.get_positionals().map(position).collect::<String>()
+    let needed = options(verb).filter(|option| option.is_required_set()).map(|option| {
+        let name = option.get_long().unwrap_or_default();
+        format!(" --{name} {}", name.to_uppercase())
+    });
+    let words: String = verb.get_positionals().map(position).chain(needed).collect();
+    verb.get_name().to_owned() + &words
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::support::{Ran, Sandbox};
 use serde_json::json;
 
 /// Every verb and the options that its help must name, besides `--log`.
-const VERBS: [(&str, &[&str]); 10] = [
+const VERBS: [(&str, &[&str]); 11] = [
     ("get", &["<NAME>", "--format", "--url", "--timeout", "--interactive", "--min-ttl"]),
     ("refresh", &["<NAME>", "--format", "--url", "--timeout", "--interactive", "--rejected-generation"]),
     ("erase", &["<NAME>", "--if-generation", "--scope", "--revoke", "--timeout"]),
@@ -23,6 +23,7 @@ const VERBS: [(&str, &[&str]); 10] = [
             "--token-url",
             "--authorization-url",
             "--issuer",
+            "--client-metadata-url",
             "--callback-port",
         ],
     ),
@@ -30,6 +31,7 @@ const VERBS: [(&str, &[&str]); 10] = [
     ("list", &["--format"]),
     ("status", &["[NAME]", "--format"]),
     ("capabilities", &[]),
+    ("client-metadata", &["--url", "--client-name", "--client-uri", "--callback-port", "--redirect-uri"]),
 ];
 
 #[track_caller]

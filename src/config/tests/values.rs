@@ -35,6 +35,7 @@ fn every_supported_key_reaches_the_server() {
             "interactive": "never", "callbackHost": "[::1]", "callbackPort": 53682,
             "callbackTimeoutSeconds": 10, "callbackAllowRemote": true,
             "redirectUri": "https://cb.example.com/x", "discovery": {"enabled": false}, "resource": "",
+            "clientMetadataUrl": "https://corp.example.com/client.json",
             "clientName": "Me", "trustedIssuer": "https://other.example.com",
             "allowMissingPkceMetadata": true, "scopeOnRefresh": true,
             "allowPrivateHosts": ["10.0.0.1", "Intra.Example"], "strict": true
@@ -57,6 +58,7 @@ fn every_supported_key_reaches_the_server() {
             SecretPlace::Command(vec!["pass".into(), "show".into(), "x".into()]),
         ),
         auth_method: Some(AuthMethod::ClientSecretPost),
+        client_metadata_url: some("https://corp.example.com/client.json"),
         client_name: "Me".to_owned(),
         scope: some("a b"),
         audience: some("aud"),
@@ -199,7 +201,6 @@ fn what_this_version_does_not_support_is_said_and_not_ignored() {
     }
     assert_refused(r#"{"grant":"password"}"#, "grant", "authorization_code or client_credentials");
     for key in [
-        "clientMetadataUrl",
         "privateKeyFile",
         "privateKeyId",
         "signingAlgorithm",
@@ -221,6 +222,13 @@ fn what_this_version_does_not_support_is_said_and_not_ignored() {
         assert!(
             !Home::with_oauth2(&format!(r#"{{"{key}":"hunter2"}}"#)).refusal(&[]).message.contains("hunter2")
         );
+    }
+}
+
+#[test]
+fn a_client_metadata_url_is_one_that_every_server_reads_alike() {
+    for url in ["http://a.example/c", "https://a.example", "https://a.example/c#x", "https://a.example/./c"] {
+        assert_refused(&format!(r#"{{"clientMetadataUrl":"{url}"}}"#), "clientMetadataUrl", "document");
     }
 }
 

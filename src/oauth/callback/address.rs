@@ -14,6 +14,14 @@ use url::Url;
 /// The path of a redirect URI that is not configured.
 pub(super) const PATH: &str = "/callback";
 
+/// The redirect URIs that a login may announce without a configured one: every loopback host, at `port`, or
+/// without a port, which stands for any (RFC 8252, section 7.3).
+#[must_use]
+pub fn default_redirect_uris(port: Option<u16>) -> Vec<String> {
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("http://{host}{port}{PATH}")).into()
+}
+
 /// How often another random port is tried when the two families of `localhost` cannot have the same one.
 const TRIES: u32 = 16;
 

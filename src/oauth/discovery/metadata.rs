@@ -19,6 +19,7 @@ pub(super) struct AuthorizationServer {
     pub(super) grant_types: Option<Vec<String>>,
     pub(super) scopes: Option<Vec<String>>,
     pub(super) iss_parameter_supported: bool,
+    pub(super) client_metadata_supported: bool,
 }
 
 /// The document of `issuer`, whose identity has been checked.
@@ -60,9 +61,14 @@ fn checked(story: &Story, issuer: &str, document: &Document) -> Outcome<Authoriz
         auth_methods: texts(document, "token_endpoint_auth_methods_supported"),
         grant_types: texts(document, "grant_types_supported"),
         scopes: texts(document, "scopes_supported"),
-        iss_parameter_supported: document.get("authorization_response_iss_parameter_supported")
-            == Some(&Value::Bool(true)),
+        iss_parameter_supported: says(document, "authorization_response_iss_parameter_supported"),
+        client_metadata_supported: says(document, "client_id_metadata_document_supported"),
     })
+}
+
+/// Whether the member is `true`, and not only something like it.
+fn says(document: &Document, name: &str) -> bool {
+    document.get(name) == Some(&Value::Bool(true))
 }
 
 /// Rule 8. RFC 8414 lets the member be absent; MCP reads that as "no PKCE".

@@ -42,6 +42,7 @@ fn authorization(path: &str) -> Value {
         "code_challenge_methods_supported": ["plain", "S256"],
         "token_endpoint_auth_methods_supported": ["none"],
         "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": true,
     })
 }
 
@@ -107,6 +108,7 @@ fn a_sound_server_is_discovered_whole() {
         token_endpoint_auth_methods: Some(vec!["none".to_owned()]),
         grant_types: None,
         iss_parameter_supported: true,
+        client_metadata_supported: true,
         scope: None,
     };
     assert_eq!(found, expected);

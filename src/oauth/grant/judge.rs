@@ -216,6 +216,11 @@ fn client_advice(request: &TokenRequest) -> String {
             "the registration of client `{id}` is no longer accepted; run `mcp-credential login {name}` to register anew"
         );
     }
+    if crate::oauth::url::client_metadata_url(&request.client.client_id).is_ok() {
+        return format!(
+            "client `{id}` is not accepted: that server must be able to read a client metadata document at that URL, with exactly that `client_id`"
+        );
+    }
     let secret = match request.client.client_secret {
         Some(_) => "`clientId`, `clientSecret` (or its file) and `authStyle`",
         None => "`clientId`, and whether it needs `clientSecretFile`,",

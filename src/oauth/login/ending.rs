@@ -20,7 +20,8 @@ pub(super) fn code_of(ended: Ended, server: &Server, issuer: Option<&str>) -> Ou
         Ended::TimedOut => {
             let what = format!(
                 "nobody finished the login in time; {login} and open the address that it prints \
-                 (`callbackTimeoutSeconds` gives more time)"
+                 (`callbackTimeoutSeconds` gives more time{})",
+                port_advice(server)
             );
             Err(Failure::new(Code::Deadline, what))
         }
@@ -28,6 +29,17 @@ pub(super) fn code_of(ended: Ended, server: &Server, issuer: Option<&str>) -> Ou
             let what = format!("the login was given up before it was finished; {login} to start anew");
             Err(Failure::new(Code::InteractionRequired, what))
         }
+    }
+}
+
+/// A page that refuses the redirect URI sends nobody back here, so this cannot be told when it happens.
+fn port_advice(server: &Server) -> &'static str {
+    let known_elsewhere = server.client_id.is_some() || server.client_metadata_url.is_some();
+    let open = server.callback.port == 0 && server.callback.redirect_uri.is_none();
+    if known_elsewhere && open {
+        "; if the page complained about the redirect URI, set `callbackPort` to the port that the client is known with"
+    } else {
+        ""
     }
 }
 
@@ -51,7 +63,7 @@ fn meaning(error: &str) -> (Code, &'static str, Option<&'static str>) {
         "unauthorized_client" | "invalid_client" | "unsupported_response_type" => (
             Code::InvalidClient,
             "the authorization server does not let this client log people in",
-            Some("check `clientId` and what its registration allows"),
+            Some("check `clientId` and what its registration allows, or the document at `clientMetadataUrl`"),
         ),
         "invalid_scope" => (
             Code::Denied,
@@ -142,6 +154,19 @@ mod tests {
         let missing = failure(Ended::Untrusted(IssuerBreach::Missing));
         assert_eq!(missing.code, Code::UntrustedServer);
         assert_ne!(missing.message, failure(Ended::Untrusted(IssuerBreach::Repeated)).message);
+    }
+
+    #[test]
+    fn the_port_is_spoken_of_where_a_page_may_have_refused_it() {
+        let open = |id: Option<&str>, url: Option<&str>, port| {
+            let callback = crate::config::Callback { port, ..Default::default() };
+            let (client_id, client_metadata_url) = (id.map(str::to_owned), url.map(str::to_owned));
+            let server = Server { client_id, client_metadata_url, callback, ..Server::default() };
+            let failure = code_of(Ended::TimedOut, &server, None).unwrap_err();
+            failure.message.contains("callbackPort")
+        };
+        assert!(open(Some("id"), None, 0) && open(None, Some("https://a.example/c"), 0));
+        assert!(!open(None, None, 0) && !open(Some("id"), None, 7));
     }
 
     #[test]

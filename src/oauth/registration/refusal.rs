@@ -98,11 +98,24 @@ pub(super) fn by_hand(order: &Order, why: &str) -> Failure {
     let port = if open { format!(", `callbackPort` to {PROPOSED_PORT}") } else { String::new() };
     let what = format!(
         "{why}: register a native (public) client there by hand, for the authorization code grant with PKCE and refresh \
-         tokens, with the redirect URI {}; then set `clientId` of {}{port}, and `clientSecretFile` if it gave you a secret",
+         tokens, with the redirect URI {}; then set `clientId` of {}{port}, and `clientSecretFile` if it gave you a secret{}",
         listed(&uris),
-        order.server.name
+        order.server.name,
+        by_document(order)
     );
     order.failure(Code::ConfigInvalid, &what)
+}
+
+/// The way without any registration, where the server knows it.
+fn by_document(order: &Order) -> &'static str {
+    match (order.discovered.client_metadata_supported, &order.server.client_metadata_url) {
+        (true, None) => {
+            "; or set `clientMetadataUrl` to the URL of a client metadata document, which that server reads \
+             (`mcp-credential client-metadata --help`)"
+        }
+        (false, Some(_)) => "; that server does not say that it reads the document at `clientMetadataUrl`",
+        _ => "",
+    }
 }
 
 /// The same URI with a port that can be written into a registration.

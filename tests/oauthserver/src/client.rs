@@ -2,6 +2,7 @@
 //!
 //! Owns the client's values and the comparison of redirect URIs. It does not authenticate anybody.
 
+use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use url::{Host, Url};
@@ -78,6 +79,24 @@ impl Client {
             grant_types: names(&["authorization_code", "refresh_token", "client_credentials"]),
             ..Self::public(client_id)
         }
+    }
+
+    /// The client that a Client ID Metadata Document describes, as a server sees it that has fetched `document`
+    /// from `url`: only if it names that very URL, has a name and at least one redirect URI, and wants no shared
+    /// secret (draft-ietf-oauth-client-id-metadata-document, sections 4 and 4.1).
+    #[must_use]
+    pub fn from_metadata(url: &str, document: &Value) -> Option<Self> {
+        let text = |name: &str| document.get(name).and_then(Value::as_str);
+        let list = |name: &str| -> Option<Vec<String>> {
+            let items = document.get(name)?.as_array()?;
+            items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+        };
+        let sound = text("client_id") == Some(url)
+            && text("client_name").is_some_and(|name| !name.is_empty())
+            && text("token_endpoint_auth_method") == Some(AuthMethod::None.name())
+            && document.get("client_secret").is_none();
+        let redirect_uris = list("redirect_uris").filter(|uris| !uris.is_empty())?;
+        sound.then_some(Self { redirect_uris, grant_types: list("grant_types")?, ..Self::public(url) })
     }
 
     /// Adds a redirect URI.
@@ -211,6 +230,22 @@ mod tests {
         let client = client("http://[::1]/cb");
         assert!(client.accepts_redirect("http://[::1]:9/cb"));
         assert!(!client.accepts_redirect("http://[::2]:9/cb"));
+    }
+
+    #[test]
+    fn a_metadata_document_describes_the_client_of_its_own_url_alone() {
+        let url = "https://a.example/client.json";
+        let sound = serde_json::json!({
+            "client_id": url, "client_name": "A", "redirect_uris": ["http://127.0.0.1/callback"],
+            "grant_types": ["authorization_code"], "token_endpoint_auth_method": "none",
+        });
+        assert_eq!(Client::from_metadata(url, &sound).unwrap().client_id, url);
+        assert_eq!(Client::from_metadata("https://a.example/other", &sound), None);
+        for (member, value) in [("client_name", ""), ("token_endpoint_auth_method", "client_secret_post")] {
+            let mut bent = sound.clone();
+            bent[member] = value.into();
+            assert_eq!(Client::from_metadata(url, &bent), None, "{member}");
+        }
     }
 
     #[test]
