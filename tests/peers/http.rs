@@ -8,10 +8,17 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use url::Url;
 
-/// The status of an answer and its body, which must be JSON.
+/// The status of an answer and its body.
 pub struct Answer {
     pub status: u16,
-    pub body: Value,
+    pub body: String,
+}
+
+impl Answer {
+    /// The body, which must be JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
 }
 
 /// Sends `body` to `url`, with the bearer token where one is given.
@@ -22,7 +29,8 @@ pub fn request(method: &str, url: &str, bearer: Option<&str>, body: &str) -> Ans
     let mut stream = TcpStream::connect(&host).unwrap();
     write!(
         stream,
-        "{method} {} HTTP/1.0\r\nHost: {host}\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
+        "{method} {} HTTP/1.0\r\nHost: {host}\r\n{authorization}Content-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
         url.path(),
         body.len(),
     )
@@ -35,5 +43,5 @@ pub fn request(method: &str, url: &str, bearer: Option<&str>, body: &str) -> Ans
 fn parse(answer: &str) -> Answer {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, body: serde_json::from_str(body).unwrap() }
+    Answer { status, body: body.to_owned() }
 }

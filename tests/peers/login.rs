@@ -2,9 +2,7 @@
 
 use crate::oidc_provider::Provider;
 use crate::sandbox::{NAME, Sandbox};
-
-/// Long enough that no token of a test expires.
-const HOUR: u32 = 3600;
+use crate::story::{self, HOUR};
 
 #[test]
 fn a_login_needs_nothing_but_the_servers_url_and_its_token_opens_the_server() {
@@ -20,6 +18,12 @@ fn a_login_needs_nothing_but_the_servers_url_and_its_token_opens_the_server() {
     assert_eq!(registered, 1);
     assert_eq!(provider.events("authorization").len(), 1);
     assert_eq!(provider.events("token").len(), 1, "the second answer came from the cache");
+}
+
+#[test]
+fn a_person_logs_in_with_a_browser_through_the_pages_of_the_server() {
+    let provider = Provider::start(HOUR);
+    story::a_person_logs_in(&provider, &Sandbox::for_server(provider.mcp()));
 }
 
 #[test]

@@ -1,120 +1,29 @@
-//! oidc-provider as a child process, and what it saw.
-//!
-//! Owns: the life of the server, its record of requests, its MCP endpoint.
-//! Refuses to know: the helper.
+//! oidc-provider: a certified authorization server, with every rule of its own left in force.
 
-use crate::http::{self, Answer};
-use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use crate::peer::Peer;
+use std::ops::Deref;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
-
-/// How long to wait for something that must happen. A guard against a hang, no measurement.
-pub const HANG: Duration = Duration::from_secs(60);
-
-/// A running server. Dropping it ends the process, and prints what the server saw when a test failed.
-pub struct Provider {
-    process: Child,
-    ready: Value,
-}
+/// A running oidc-provider.
+pub struct Provider(Peer);
 
 impl Provider {
     /// Starts the server; access tokens live for `access_token_ttl` seconds.
     pub fn start(access_token_ttl: u32) -> Self {
-        assert!(
-            Path::new(FOLDER).join("node_modules/.lock-digest").exists(),
-            "oidc-provider is not installed. Run: tests/peers/install.sh"
-        );
-        let mut process = Command::new("node")
-            .arg(format!("{FOLDER}/oidc-provider/server.mjs"))
-            .args(["--until-stdin-closes", "--access-token-ttl", &access_token_ttl.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node is missing. Run tests/peers/install.sh, which says what to install");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).expect("the server did not start; its stderr says why");
-        Self { process, ready }
-    }
-
-    /// The issuer identifier.
-    pub fn issuer(&self) -> &str {
-        self.ready["issuer"].as_str().unwrap()
-    }
-
-    /// The URL of the MCP server.
-    pub fn mcp(&self) -> &str {
-        self.ready["mcp"].as_str().unwrap()
+        let ttl = access_token_ttl.to_string();
+        Self(Peer::node("oidc-provider/server.mjs", &["--access-token-ttl", &ttl]))
     }
 
     /// The id and the secret of the service client made for this way to authenticate: `header` or `body`.
     pub fn service(&self, auth_style: &str) -> (&str, &str) {
-        let client = &self.ready["clients"][auth_style];
+        let client = &self.said("clients")[auth_style];
         (client["id"].as_str().unwrap(), client["secret"].as_str().unwrap())
-    }
-
-    /// Whether the MCP server answers a request with this token.
-    pub fn opens(&self, token: &str) -> bool {
-        let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-        http::request("POST", self.mcp(), Some(token), ping).status == 200
-    }
-
-    /// Everything of one kind that the server saw, in order: `token`, `authorization`, `registration`,
-    /// `revocation`, `grant_revoked`.
-    pub fn events(&self, kind: &str) -> Vec<Value> {
-        let all = self.control("GET", "/events", "").body;
-        all.as_array().unwrap().iter().filter(|event| event["event"] == kind).cloned().collect()
-    }
-
-    /// The token requests with this grant type that were not our own replays.
-    pub fn token_requests(&self, grant_type: &str) -> Vec<Value> {
-        let mut requests = self.events("token");
-        requests.retain(|event| event["grant_type"] == grant_type && event["replay"] == false);
-        requests
-    }
-
-    /// New access tokens live this many seconds from now on.
-    pub fn set_access_token_ttl(&self, seconds: u32) {
-        let answer = self.control("PUT", "/access-token-ttl", &seconds.to_string());
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    }
-
-    /// Returns when the access token that was issued last has expired.
-    pub fn wait_until_the_newest_token_expired(&self) {
-        let deadline = Instant::now() + HANG;
-        while self.control("GET", "/newest-access-token", "").body["expired"] == false {
-            assert!(Instant::now() < deadline, "the access token does not expire");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Redeems the refresh token that was rotated last, as a thief would; the token endpoint's answer.
-    pub fn replay_the_spent_refresh_token(&self) -> Value {
-        let answer = self.control("POST", "/replay", "");
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.body
-    }
-
-    fn control(&self, method: &str, path: &str, body: &str) -> Answer {
-        let url = format!("{}{path}", self.ready["control"].as_str().unwrap());
-        http::request(method, &url, None, body)
     }
 }
 
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let alive = matches!(self.process.try_wait(), Ok(None));
-        if alive && thread::panicking() {
-            for kind in ["registration", "authorization", "token", "grant_revoked", "mcp"] {
-                self.events(kind).iter().for_each(|event| eprintln!("the server saw: {event}"));
-            }
-        }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+impl Deref for Provider {
+    type Target = Peer;
+
+    fn deref(&self) -> &Peer {
+        &self.0
     }
 }

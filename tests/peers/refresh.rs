@@ -2,11 +2,7 @@
 
 use crate::oidc_provider::Provider;
 use crate::sandbox::{Answer, NAME, Sandbox};
-
-const HOUR: u32 = 3600;
-
-/// The shortest life that is one: oidc-provider cuts to whole seconds, so one second may be none.
-const SHORT: u32 = 2;
+use crate::story::{HOUR, SHORT};
 
 /// A home whose token has expired, at a server whose next tokens live an hour.
 fn expired(provider: &Provider) -> Sandbox {
@@ -17,18 +13,13 @@ fn expired(provider: &Provider) -> Sandbox {
     sandbox
 }
 
-fn refresh(sandbox: &Sandbox, rejected: &Answer) -> Answer {
-    let generation = rejected.text("generation");
-    sandbox.run(&["refresh", NAME, "--rejected-generation", &generation, "--timeout", "60"])
-}
-
 #[test]
 fn a_refresh_rotates_with_one_request_and_the_old_refresh_token_is_worth_nothing() {
     let provider = Provider::start(HOUR);
     let sandbox = Sandbox::logged_in(provider.mcp());
     let before = sandbox.get().succeeded();
 
-    let after = refresh(&sandbox, &before).succeeded();
+    let after = sandbox.refresh(&before).succeeded();
     assert_ne!(after.text("access_token"), before.text("access_token"));
     assert_ne!(after.text("generation"), before.text("generation"));
     assert!(provider.opens(&after.text("access_token")));
@@ -47,8 +38,8 @@ fn a_second_refresh_of_the_same_rejected_generation_sends_nothing() {
     let sandbox = Sandbox::logged_in(provider.mcp());
     let before = sandbox.get().succeeded();
 
-    let first = refresh(&sandbox, &before).succeeded();
-    let second = refresh(&sandbox, &before).succeeded();
+    let first = sandbox.refresh(&before).succeeded();
+    let second = sandbox.refresh(&before).succeeded();
     assert_eq!(second.text("access_token"), first.text("access_token"));
     assert_eq!(second.text("source"), "already_rotated");
     assert_eq!(provider.token_requests("refresh_token").len(), 1);
@@ -59,7 +50,7 @@ fn refreshes_follow_each_other_along_the_chain_of_rotated_tokens() {
     let provider = Provider::start(HOUR);
     let sandbox = Sandbox::logged_in(provider.mcp());
 
-    let last = (0..5).fold(sandbox.get().succeeded(), |held, _| refresh(&sandbox, &held).succeeded());
+    let last = (0..5).fold(sandbox.get().succeeded(), |held, _| sandbox.refresh(&held).succeeded());
     assert!(provider.opens(&last.text("access_token")));
     assert_eq!(provider.token_requests("refresh_token").len(), 5);
     assert!(provider.events("grant_revoked").is_empty());

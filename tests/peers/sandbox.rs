@@ -4,7 +4,7 @@
 //! the wait for a login.
 //! Refuses to know: what the answers mean to a test.
 
-use crate::oidc_provider::HANG;
+use crate::peer::HANG;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const VISITOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/visit.mjs");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers");
+
+/// Who visits the authorization server's pages.
+#[derive(Debug, Clone, Copy)]
+pub enum Visitor {
+    /// A script that follows redirects and sends forms: quick.
+    Script,
+    /// Chromium, with scripts, styles and policies in force.
+    Chromium,
+}
+
+impl Visitor {
+    fn program(self) -> String {
+        match self {
+            Self::Script => format!("{FOLDER}/visit.mjs"),
+            Self::Chromium => format!("{FOLDER}/browse.mjs"),
+        }
+    }
+}
 
 /// The server's NAME in every test.
 pub const NAME: &str = "peer";
@@ -43,9 +61,15 @@ impl Sandbox {
 
     /// A home in which NAME is bound to this URL and a person has logged in.
     pub fn logged_in(url: &str) -> Self {
+        let sandbox = Self::for_server(url);
+        sandbox.login();
+        sandbox
+    }
+
+    /// A home in which NAME is bound to this URL and nobody has logged in.
+    pub fn for_server(url: &str) -> Self {
         let sandbox = Self::new();
         sandbox.run(&["add", NAME, url]).succeeded();
-        sandbox.login();
         sandbox
     }
 
@@ -66,9 +90,34 @@ impl Sandbox {
         self.run(&["get", NAME, "--timeout", "60"])
     }
 
-    /// `login NAME`, with the visitor as the browser.
+    /// `refresh NAME` after a server has rejected the token of this answer.
+    pub fn refresh(&self, rejected: &Answer) -> Answer {
+        let generation = rejected.text("generation");
+        self.run(&["refresh", NAME, "--rejected-generation", &generation, "--timeout", "60"])
+    }
+
+    /// `login NAME`, with a script as the browser.
     pub fn login(&self) {
-        let mut child = self.start(&["login", NAME]);
+        self.login_with(Visitor::Script);
+    }
+
+    /// `login NAME` with Chromium as the browser; the heading of the page that the person sees at the end.
+    pub fn login_in_chromium(&self) -> String {
+        self.login_with(Visitor::Chromium);
+        // The login ends when the code is redeemed, while the browser still paints.
+        let deadline = Instant::now() + HANG;
+        loop {
+            let heading = fs::read_to_string(self.home.join("visit.saw")).unwrap_or_default();
+            if !heading.is_empty() {
+                return heading;
+            }
+            assert!(Instant::now() < deadline, "the browser does not show the helper's page");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn login_with(&self, visitor: Visitor) {
+        let mut child = self.command(&["login", NAME]).env("BROWSER", visitor.program()).spawn().unwrap();
         let deadline = Instant::now() + HANG;
         while child.try_wait().unwrap().is_none() {
             let trouble = fs::read_to_string(self.visit_log()).unwrap_or_default();
@@ -84,19 +133,24 @@ impl Sandbox {
     }
 
     fn start(&self, arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_mcp-credential"))
+        self.command(arguments).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-credential"));
+        command
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", &self.home)
-            .env("BROWSER", VISITOR)
+            .env("BROWSER", Visitor::Script.program())
             .env("VISIT_LOG", self.visit_log())
+            .env("VISIT_SAW", self.home.join("visit.saw"))
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        command
     }
 
     fn visit_log(&self) -> PathBuf {
@@ -159,6 +213,11 @@ impl Answer {
     /// Whether stdout is exactly this.
     pub fn prints(&self, text: &str) -> bool {
         self.stdout == text
+    }
+
+    /// What the run said to a person.
+    pub fn stderr(&self) -> &str {
+        &self.stderr
     }
 
     /// The `code` of the error document.

@@ -2,9 +2,8 @@
 
 use crate::oidc_provider::Provider;
 use crate::sandbox::Sandbox;
+use crate::story::HOUR;
 use serde_json::Value;
-
-const HOUR: u32 = 3600;
 
 /// A home without any file, configured for the client of this authentication style.
 fn service(provider: &Provider, auth_style: &str) -> Sandbox {

@@ -72,9 +72,19 @@ function record(provider, control) {
     if (ctx.path === '/auth') recordAuthorization(ctx, control);
     if (ctx.path === '/token/revocation') control.record('revocation', { status: ctx.status });
   });
-  provider.on('grant.success', (ctx) => control.sawSuccess(ctx));
+  provider.on('grant.success', (ctx) => recordGrant(ctx, control));
   provider.on('grant.revoked', () => control.record('grant_revoked', {}));
   provider.on('server_error', (ctx, error) => console.error(error));
+}
+
+/** Keeps what a grant leaves behind: when the new access token ends, and the refresh token it replaced. */
+function recordGrant({ oidc, body }, control) {
+  control.sawAccessToken(body.expires_in);
+  if (oidc.entities.RotatedRefreshToken) {
+    control.sawSpent({
+      grant_type: 'refresh_token', client_id: oidc.client.clientId, refresh_token: oidc.params.refresh_token,
+    });
+  }
 }
 
 function recordTokenRequest(ctx, control) {

@@ -2,7 +2,7 @@
 // its own on 127.0.0.1, and prints one JSON line when all of them answer.
 //
 // Owns: the command line, the ports, the ready line, the end of the process.
-// Refuses to know: OAuth (provider.mjs), MCP (resource.mjs), what tests ask for (control.mjs).
+// Refuses to know: OAuth (provider.mjs), MCP (resource.mjs), what tests ask for (../control.mjs).
 //
 //   server.mjs [--port N] [--access-token-ttl SECONDS] [--until-stdin-closes]
 
@@ -18,7 +18,7 @@ console.warn = () => {};
 
 const { buildProvider } = await import('./provider.mjs');
 const { buildResource } = await import('./resource.mjs');
-const { Control } = await import('./control.mjs');
+const { Control } = await import('../control.mjs');
 
 const { values: options } = parseArgs({
   options: {
@@ -49,7 +49,7 @@ const clients = {
 };
 const resourceServer = confidentialClient('resource-server');
 
-const control = new Control({ issuer, accessTokenTtl: Number(options['access-token-ttl']) });
+const control = new Control({ tokenEndpoint: `${issuer}/token`, accessTokenTtl: Number(options['access-token-ttl']) });
 const provider = buildProvider({ issuer, resource, clients, resourceServer, control });
 
 authorization.server.on('request', provider.callback());

@@ -12,12 +12,12 @@ const REPLAY_HEADER = 'x-peers-replay';
 
 export class Control {
   #events = [];
-  #issuer;
+  #tokenEndpoint;
   #newestExpiresAt = 0;
   #spent;
 
-  constructor({ issuer, accessTokenTtl }) {
-    this.#issuer = issuer;
+  constructor({ tokenEndpoint, accessTokenTtl }) {
+    this.#tokenEndpoint = tokenEndpoint;
     this.accessTokenTtl = accessTokenTtl;
   }
 
@@ -29,21 +29,23 @@ export class Control {
     return REPLAY_HEADER in request.headers;
   }
 
-  /** Keeps what a grant leaves behind: when the new access token ends, and the refresh token it replaced. */
-  sawSuccess({ oidc, body }) {
-    // The provider counts in whole seconds and cuts, so the token itself ends up to a second before this.
-    this.#newestExpiresAt = Date.now() + 1000 * body.expires_in;
-    if (oidc.entities.RotatedRefreshToken) {
-      this.#spent = { client_id: oidc.client.clientId, refresh_token: oidc.params.refresh_token };
-    }
+  /** An access token was issued that lives this many seconds. */
+  sawAccessToken(seconds) {
+    // A server that counts in whole seconds and cuts lets the token itself end up to a second before this.
+    this.#newestExpiresAt = Date.now() + 1000 * seconds;
+  }
+
+  /** A refresh token was replaced: the form fields with which it could be redeemed once more. */
+  sawSpent(fields) {
+    this.#spent = fields;
   }
 
   async #replay() {
     if (!this.#spent) return [409, { error: 'no refresh token was rotated yet' }];
-    const answer = await fetch(`${this.#issuer}/token`, {
+    const answer = await fetch(this.#tokenEndpoint, {
       method: 'POST',
       headers: { [REPLAY_HEADER]: '1' },
-      body: new URLSearchParams({ grant_type: 'refresh_token', ...this.#spent }),
+      body: new URLSearchParams(this.#spent),
     });
     const { error, error_description: description } = await answer.json();
     return [200, { status: answer.status, error, error_description: description }];
