@@ -20,6 +20,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod failure;
+pub mod jose;
 pub mod logging;
 pub mod oauth;
 pub mod page;
