@@ -245,6 +245,9 @@ pub struct AddArgs {
     /// An environment variable that holds the client secret
     #[arg(long, value_name = "VARIABLE")]
     pub client_secret_env: Option<String>,
+    /// A file that holds the client's private key, as PEM or JWK
+    #[arg(long, value_name = "PATH")]
+    pub private_key_file: Option<String>,
     /// The scopes to ask for, separated by blanks
     #[arg(long)]
     pub scope: Option<String>,

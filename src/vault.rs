@@ -50,12 +50,13 @@ impl<'a> StoreVault<'a> {
     /// Hands the lock to a worker that does `task`.
     #[must_use]
     pub fn work(&self, lock: Held, task: Task, deadline: Instant) -> Redeemed {
-        let client_secret = match self.server.client_secret.read_by(self.environment, deadline) {
-            Ok(secret) => secret,
+        let credentials = match self.server.credentials(self.environment, Some(deadline)) {
+            Ok(credentials) => credentials,
             Err(failure) => return Redeemed::Failed(failure),
         };
-        let server = Server { client_secret: SecretSource::default(), ..self.server.clone() };
-        let job = Job::new(self.slot.store(), server, client_secret, self.network.clone(), task);
+        let none = SecretSource::default;
+        let server = Server { client_secret: none(), private_key: none(), ..self.server.clone() };
+        let job = Job::new(self.slot.store(), server, credentials, self.network.clone(), task);
         worker::redeem(lock, &job, deadline)
     }
 

@@ -24,6 +24,7 @@ fn new_server(args: &AddArgs) -> NewServer {
         ("clientId", &args.client_id),
         ("clientSecretFile", &args.client_secret_file),
         ("clientSecretEnv", &args.client_secret_env),
+        ("privateKeyFile", &args.private_key_file),
         ("scope", &args.scope),
         ("grant", &args.grant),
         ("tokenUrl", &args.token_url),

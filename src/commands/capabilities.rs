@@ -7,12 +7,13 @@ use clap::{CommandFactory, ValueEnum};
 use serde_json::json;
 
 /// What a caller may rely on besides verbs and formats.
-const FEATURES: [&str; 9] = [
+const FEATURES: [&str; 10] = [
     "client_credentials",
     "client_metadata_document",
     "conditional_erase",
     "dynamic_registration",
     "min_ttl",
+    "private_key_jwt",
     "rejected_generation",
     "revoke",
     "stated_url",

@@ -7,7 +7,6 @@ use crate::clock;
 use crate::config::{AuthMethod, Callback};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::callback::Listener;
-use crate::oauth::client_auth;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::http::Http;
@@ -51,19 +50,20 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
 fn by_hand(session: &Session, found: &Discovered, client_id: &str) -> Outcome<Client> {
     let server = &session.server;
     refuse_other_issuer(session, found, client_id)?;
-    let client_secret = server.client_secret.read(session.environment)?;
-    let advertised = found.token_endpoint_auth_methods.as_deref();
-    let method = client_auth::choose(server.auth_method, advertised, client_secret.is_some());
-    if method != AuthMethod::None && client_secret.is_none() {
-        return Err(client::missing_secret(&server.name));
-    }
-    Ok(Client { client_id: client_id.to_owned(), client_secret, method, dynamic: false })
+    let credentials = server.credentials(session.environment, None)?;
+    client::configured(server, client_id, credentials, found)
 }
 
 /// The client that its metadata document describes: the same at every issuer, and public, since nobody can
 /// have given it a secret (draft-ietf-oauth-client-id-metadata-document, section 4.1).
 fn by_document(url: &str) -> Client {
-    Client { client_id: url.to_owned(), client_secret: None, method: AuthMethod::None, dynamic: false }
+    Client {
+        client_id: url.to_owned(),
+        client_secret: None,
+        key: None,
+        method: AuthMethod::None,
+        dynamic: false,
+    }
 }
 
 /// A configured client belongs to the issuer that it logged in at, unless the configuration says otherwise
@@ -137,6 +137,7 @@ fn client_of(record: &ClientRecord) -> Client {
     Client {
         client_id: record.clear.client_id.clone(),
         client_secret: record.client_secret.clone(),
+        key: None,
         method: record.clear.token_endpoint_auth_method,
         dynamic: true,
     }

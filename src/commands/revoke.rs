@@ -78,6 +78,6 @@ fn client_of(
         .server
         .as_ref()
         .filter(|server| server.client_id.is_some() && binding::check(server, &record.clear).is_ok());
-    let secret = configured.map_or(Ok(None), |server| server.client_secret.read(environment))?;
-    client::of_record(&record.clear, registered, secret)
+    let credentials = configured.map(|server| server.credentials(environment, None)).transpose()?;
+    client::of_record(&record.clear, registered, credentials.unwrap_or_default())
 }

@@ -194,6 +194,7 @@ impl Summary {
             say("token endpoint", Some(&clear.token_endpoint));
             say("resource", clear.resource.as_deref());
             say("client", Some(&clear.client_id));
+            say("authentication", Some(clear.token_endpoint_auth_method.as_str()));
             say("scopes", clear.scopes.as_ref().map(|scopes| scopes.join(" ")).as_deref());
             say("asked for", narrowed(clear).as_deref());
             say("obtained", Some(&rfc3339(clear.obtained_at)));

@@ -191,15 +191,16 @@ fn set_option(members: &mut Members, key: &str, value: &Value, file: &Path, name
     Ok(())
 }
 
-/// A new way to get the client secret takes the place of the old one.
+/// A new way to authenticate takes the place of the old one; what describes a private key goes with it.
 fn drop_other_secrets(members: &mut Members, new: &NewServer) {
     let is_secret = |key: &str| key.starts_with("clientSecret");
+    let is_key = |key: &str| key.starts_with("privateKey") || key == "signingAlgorithm";
     let given = |key: &str| new.options.iter().any(|(option, _)| option == key);
-    if !new.options.iter().any(|(key, _)| is_secret(key)) {
-        return;
-    }
+    let new_secret = new.options.iter().any(|(key, _)| is_secret(key));
+    let new_key = given("privateKeyFile");
+    let goes = |key: &str| (is_secret(key) && (new_secret || new_key)) || (is_key(key) && new_secret);
     if let Some((_, Node::Object(oauth2))) = members.iter_mut().find(|(key, _)| key == "oauth2") {
-        oauth2.retain(|(key, _)| !is_secret(key) || given(key));
+        oauth2.retain(|(key, _)| !goes(key) || given(key));
     }
 }
 

@@ -21,6 +21,7 @@ mod merge;
 pub mod name;
 mod node;
 mod place;
+mod private_key;
 mod read;
 mod secret_command;
 mod secret_keys;
@@ -33,6 +34,7 @@ mod validate;
 pub use environment::Environment;
 pub use list::load_all;
 pub use load::{load, names, names_at};
+pub use private_key::{Credentials, PrivateKey};
 pub use secret_source::{SecretPlace, SecretSource, Setting};
 pub use server::{AuthMethod, Callback, Grant, Interactive, Network, ResourceParameter, Server};
 

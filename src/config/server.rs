@@ -4,6 +4,7 @@
 //! included, over a private socket and nowhere else.
 
 use super::SecretSource;
+use crate::jose::Algorithm;
 use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// `client_id` and `client_secret` in the body.
     ClientSecretPost,
+    /// An assertion that is signed with the client's private key (RFC 7523, section 2.2).
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
@@ -61,6 +64,7 @@ impl AuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 }
@@ -152,6 +156,13 @@ pub struct Server {
     /// Where the client secret comes from; never sent to another process.
     #[serde(skip)]
     pub client_secret: SecretSource,
+    /// Where the client's private key comes from; never sent to another process.
+    #[serde(skip)]
+    pub private_key: SecretSource,
+    /// The `kid` that the authorization server knows the private key by.
+    pub private_key_id: Option<String>,
+    /// The algorithm that the private key must be for.
+    pub signing_algorithm: Option<Algorithm>,
     /// The configured client authentication method.
     pub auth_method: Option<AuthMethod>,
     /// URL of a Client ID Metadata Document: the client's identifier where the authorization server reads

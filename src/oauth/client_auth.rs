@@ -1,9 +1,9 @@
 //! How the client proves who it is at the token endpoint: the choice of the method.
 //!
-//! The encoding of RFC 6749, section 2.3.1 is the OAuth library's. It knows no secret, only whether there
+//! The encoding of RFC 6749, section 2.3.1 is the OAuth library's. It looks at no secret, only whether there
 //! is one.
 
-use crate::config::AuthMethod;
+use crate::config::{AuthMethod, Credentials};
 
 /// The method for a client: the configured one (`authStyle`); `none` without a secret; else what the
 /// authorization server advertises (`token_endpoint_auth_methods_supported`, RFC 8414), body before header.
@@ -24,6 +24,17 @@ pub fn choose(configured: Option<AuthMethod>, advertised: Option<&[String]>, has
     }
 }
 
+/// The method of a client that authenticated by `stored` at its login, with what it has now: a secret that gave
+/// way to a key is not asked for any more, nor a key that gave way to a secret.
+#[must_use]
+pub fn still(stored: AuthMethod, credentials: &Credentials) -> AuthMethod {
+    match stored {
+        _ if credentials.key.is_some() => AuthMethod::PrivateKeyJwt,
+        AuthMethod::PrivateKeyJwt if credentials.secret.is_some() => AuthMethod::ClientSecretPost,
+        stored => stored,
+    }
+}
+
 /// The method of that registered name, where it is one that this client can use.
 #[must_use]
 pub fn by_name(name: &str) -> Option<AuthMethod> {
@@ -35,9 +46,37 @@ pub fn by_name(name: &str) -> Option<AuthMethod> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::PrivateKey;
+    use crate::secret::Secret;
 
     fn names(list: &[&str]) -> Vec<String> {
         list.iter().map(ToString::to_string).collect()
+    }
+
+    fn none() -> Credentials {
+        Credentials::default()
+    }
+
+    fn secret() -> Credentials {
+        Credentials { secret: Some(Secret::new("s")), key: None }
+    }
+
+    fn key() -> Credentials {
+        Credentials { secret: None, key: Some(PrivateKey { text: Secret::new("k"), id: None }) }
+    }
+
+    #[test]
+    fn a_private_key_takes_the_place_of_what_was_used_before() {
+        for stored in [AuthMethod::None, AuthMethod::ClientSecretBasic, AuthMethod::PrivateKeyJwt] {
+            assert_eq!(still(stored, &key()), AuthMethod::PrivateKeyJwt);
+        }
+    }
+
+    #[test]
+    fn a_method_stays_as_long_as_there_is_what_it_needs() {
+        assert_eq!(still(AuthMethod::ClientSecretBasic, &secret()), AuthMethod::ClientSecretBasic);
+        assert_eq!(still(AuthMethod::PrivateKeyJwt, &secret()), AuthMethod::ClientSecretPost);
+        assert_eq!(still(AuthMethod::PrivateKeyJwt, &none()), AuthMethod::PrivateKeyJwt);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod tests;
 use crate::clock;
 use crate::config::AuthMethod;
 use crate::failure::Failure;
+use crate::oauth::client_assertion::ClientKey;
 use crate::oauth::http::{Http, Reply, TOKEN_LIMIT, Transport};
 use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub struct Client {
     /// `client_secret`, for the methods that need one.
     #[serde(with = "crate::secret::wire_option")]
     pub client_secret: Option<Secret>,
+    /// The private key, for `private_key_jwt`.
+    pub key: Option<ClientKey>,
     /// How the client authenticates.
     pub method: AuthMethod,
     /// Whether it was registered dynamically (RFC 7591), and so may be registered anew.

@@ -4,6 +4,7 @@
 
 pub mod callback;
 pub mod challenge;
+pub mod client_assertion;
 pub mod client_auth;
 pub mod discovery;
 pub mod grant;

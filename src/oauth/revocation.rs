@@ -1,5 +1,6 @@
 //! Giving a token back (RFC 7009).
 
+use super::client_assertion;
 use super::grant::Client;
 use super::http::{Http, TOKEN_LIMIT, Transport, uri};
 use super::url::{endpoint, origin};
@@ -35,7 +36,8 @@ impl Hint {
 /// revoked (section 2.2).
 ///
 /// # Errors
-/// `untrusted_server` for an endpoint that must not be used, `unavailable` when no answer came, `denied`
+/// `untrusted_server` for an endpoint that must not be used, `config_invalid` for a key that cannot sign,
+/// `unavailable` when no answer came, `denied`
 /// when the server refuses.
 pub fn revoke(
     http: &Http,
@@ -51,7 +53,7 @@ pub fn revoke(
     let at = origin(&url);
     let unreached =
         |fault: Transport| Failure::new(Code::Unavailable, format!("{at} did not revoke the token: {fault}"));
-    let mut request = HttpRequest::new(body(client, token, hint));
+    let mut request = HttpRequest::new(body(client, token, hint)?);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri(&url).map_err(unreached)?;
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -72,7 +74,7 @@ pub fn revoke(
     }
 }
 
-fn body(client: &Client, token: &Secret, hint: Hint) -> Vec<u8> {
+fn body(client: &Client, token: &Secret, hint: Hint) -> Outcome<Vec<u8>> {
     let mut form = Serializer::new(String::new());
     form.append_pair("token", token.expose()).append_pair("token_type_hint", hint.as_str());
     if client.method != AuthMethod::ClientSecretBasic {
@@ -81,7 +83,10 @@ fn body(client: &Client, token: &Secret, hint: Hint) -> Vec<u8> {
     if let (AuthMethod::ClientSecretPost, Some(secret)) = (client.method, &client.client_secret) {
         form.append_pair("client_secret", secret.expose());
     }
-    form.finish().into_bytes()
+    for (name, value) in client_assertion::parameters(client)? {
+        form.append_pair(name, value.expose());
+    }
+    Ok(form.finish().into_bytes())
 }
 
 /// HTTP Basic with both parts form-encoded (RFC 6749, section 2.3.1).
@@ -100,11 +105,11 @@ mod tests {
 
     fn client(method: AuthMethod) -> Client {
         let client_secret = (method != AuthMethod::None).then(|| Secret::new("s: 1"));
-        Client { client_id: "id/1".into(), client_secret, method, dynamic: false }
+        Client { client_id: "id/1".into(), client_secret, key: None, method, dynamic: false }
     }
 
     fn sent(method: AuthMethod) -> String {
-        String::from_utf8(body(&client(method), &Secret::new("t&1"), Hint::RefreshToken)).unwrap()
+        String::from_utf8(body(&client(method), &Secret::new("t&1"), Hint::RefreshToken).unwrap()).unwrap()
     }
 
     #[test]

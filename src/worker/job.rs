@@ -1,7 +1,7 @@
 //! What caller and worker say to each other: one job, then lines of JSON. Both ends are the same program.
 
 use crate::broker::Source;
-use crate::config::{Network, Server};
+use crate::config::{Credentials, Network, Server};
 use crate::failure::Failure;
 use crate::oauth::grant::TokenRequest;
 use crate::secret::Secret;
@@ -30,9 +30,8 @@ pub struct Job {
     key: Option<Secret>,
     /// The server.
     pub server: Server,
-    /// The configured client secret.
-    #[serde(with = "crate::secret::wire_option")]
-    pub client_secret: Option<Secret>,
+    /// What the configured client authenticates with.
+    pub credentials: Credentials,
     /// How the network is reached.
     pub network: Network,
     /// What is to be done.
@@ -94,7 +93,7 @@ impl Job {
     pub fn new(
         store: &Store,
         server: Server,
-        client_secret: Option<Secret>,
+        credentials: Credentials,
         network: Network,
         task: Task,
     ) -> Self {
@@ -107,7 +106,7 @@ impl Job {
             cache: store.cache().to_owned(),
             key,
             server,
-            client_secret,
+            credentials,
             network,
             task,
             log: log::max_level().to_string(),

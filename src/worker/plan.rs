@@ -3,11 +3,10 @@
 use super::job::{Job, Task};
 use crate::binding;
 use crate::client;
-use crate::config::{AuthMethod, Grant, Network};
+use crate::config::{Grant, Network};
 use crate::failure::{Code, Failure, Outcome};
-use crate::oauth::client_auth;
 use crate::oauth::discovery::discover;
-use crate::oauth::grant::{Client, GrantRequest, Granted, TokenRequest};
+use crate::oauth::grant::{GrantRequest, Granted, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use crate::secret::Secret;
 use crate::store::Slot;
@@ -59,7 +58,7 @@ impl Plan {
 ///
 /// # Errors
 /// What discovery fails with, `interaction_required` when there is nothing to renew with, and
-/// `config_invalid` for a missing client secret.
+/// `config_invalid` for a missing client secret or key.
 pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Plan> {
     match &job.task {
         Task::Exchange { request, clear } => {
@@ -85,34 +84,32 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
         }
     };
     let registered = if server.client_id.is_none() { slot.client()? } else { None };
+    let client = client::of_record(&stored.clear, registered, job.credentials.clone())?;
+    let mut base = stored.clone();
+    base.clear.token_endpoint_auth_method = client.method;
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let sends_scope = stored.clear.grant.is_unattended() || server.scope_on_refresh;
     let request = TokenRequest {
         server: server.name.clone(),
         token_endpoint: stored.clear.token_endpoint.clone(),
-        client: client::of_record(&stored.clear, registered, job.client_secret.clone())?,
+        client,
         grant,
         scope: requested.filter(|_| sends_scope),
         resource: stored.clear.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
     };
-    Ok(Plan { request, base: Base::Stored(Box::new(stored.clone())) })
+    Ok(Plan { request, base: Base::Stored(Box::new(base)) })
 }
 
 /// A grant without a person, the first time: where to send it is found out now.
 fn first_grant(job: &Job) -> Outcome<Plan> {
     let server = &job.server;
-    let Some(client_id) = server.client_id.clone().filter(|_| server.grant.is_unattended()) else {
+    let Some(client_id) = server.client_id.as_ref().filter(|_| server.grant.is_unattended()) else {
         return Err(Failure::new(Code::InteractionRequired, "nobody is logged in to this server"));
     };
     let found = discover(&http(&job.network)?, server, None)?;
-    let advertised = found.token_endpoint_auth_methods.as_deref();
-    let method = client_auth::choose(server.auth_method, advertised, job.client_secret.is_some());
-    if method != AuthMethod::None && job.client_secret.is_none() {
-        return Err(client::missing_secret(&server.name));
-    }
-    let client = Client { client_id, client_secret: job.client_secret.clone(), method, dynamic: false };
+    let client = client::configured(server, client_id, job.credentials.clone(), &found)?;
     let request = TokenRequest {
         server: server.name.clone(),
         token_endpoint: found.token_endpoint.clone(),

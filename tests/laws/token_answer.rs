@@ -32,6 +32,7 @@ fn asked(grant: GrantRequest) -> TokenRequest {
         client: Client {
             client_id: "the client".to_owned(),
             client_secret: Some(Secret::new(SECRETS[2])),
+            key: None,
             method: AuthMethod::ClientSecretBasic,
             dynamic: false,
         },

@@ -42,7 +42,7 @@ fn each_mistake_is_named_by_its_key_with_the_way_out() {
         (
             oauth2(&json!({"authStyle": "basic"})),
             "servers.demo.oauth2.authStyle",
-            "must be header, body or none",
+            "must be header, body, none or private_key_jwt",
         ),
         (oauth2(&json!({"interactive": "maybe"})), "servers.demo.oauth2.interactive", "must be"),
         (

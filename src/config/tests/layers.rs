@@ -94,7 +94,7 @@ fn what_is_wrong_in_the_environment_is_told_by_the_variable() {
         ("OAUTH2_REFRESH_SKEW_SECONDS", "-1", "whole number"),
         ("OAUTH2_EXTRA_PARAMS", "{", "object of texts"),
         ("OAUTH2_EXTRA_PARAMS", r#"{"a":1}"#, "texts alone"),
-        ("OAUTH2_AUTH_STYLE", "cookie", "header, body or none"),
+        ("OAUTH2_AUTH_STYLE", "cookie", "header, body, none or private_key_jwt"),
         ("OAUTH2_REFRESH_TOKEN", "hunter2", "not supported by this version"),
         ("OAUTH2_AUTHORIZATION_CODE", "hunter2", "not supported by this version"),
         ("OAUTH2_CODE_VERIFIER", "hunter2", "not supported by this version"),

@@ -164,3 +164,47 @@ mod unix {
         }
     }
 }
+
+/// The server whose private key is this text, with these keys beside it.
+fn with_key(home: &Home, text: &str, more: &str) -> Server {
+    let path = home.write("key", text);
+    home.write(
+        ".mcp-credential/config.json",
+        &format!(
+            r#"{{"servers":{{"x":{{"url":"https://mcp.example.com/mcp",
+                "oauth2":{{"clientId":"c","privateKeyFile":"{path}"{more}}}}}}}}}"#
+        ),
+    );
+    home.server(&[])
+}
+
+#[test]
+fn a_private_key_is_read_with_its_lines_and_its_name() {
+    let home = Home::new();
+    let pem = include_str!("../../jose/tests/keys/ec-pkcs8.pem");
+    let jwk = include_str!("../../jose/tests/keys/ec.jwk");
+    let read = |text: &str, more: &str| {
+        let server = with_key(&home, text, more);
+        server.credentials(&home.env(&[]), None).unwrap().key.unwrap()
+    };
+    let key = read(pem, "");
+    assert_eq!((key.text.expose(), key.id.as_deref()), (pem.trim(), None));
+    assert_eq!(read(jwk, "").id.as_deref(), Some("from-the-jwk"));
+    assert_eq!(read(jwk, r#","privateKeyId":"mine""#).id.as_deref(), Some("mine"));
+    assert_eq!(read(pem, r#","signingAlgorithm":"ES256""#).text.expose(), pem.trim());
+}
+
+#[test]
+fn a_private_key_that_cannot_sign_is_refused_and_never_quoted() {
+    let home = Home::new();
+    let ec = include_str!("../../jose/tests/keys/ec-pkcs8.pem");
+    for (text, more, word) in [
+        ("hunter2", "", "no private key"),
+        (include_str!("../../jose/tests/keys/ec-encrypted.pem"), "", "is encrypted"),
+        (ec, r#","signingAlgorithm":"RS256""#, "a key for ES256, but `signingAlgorithm` is RS256"),
+    ] {
+        let failure = with_key(&home, text, more).credentials(&home.env(&[]), None).unwrap_err();
+        assert_says(&failure, Code::ConfigInvalid, &["`privateKeyFile`", word]);
+        assert!(!failure.message.contains("hunter2") && !failure.message.contains("MIG"), "{failure}");
+    }
+}

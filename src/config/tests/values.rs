@@ -4,6 +4,7 @@ use super::*;
 use crate::config::{
     AuthMethod, Callback, Grant, Interactive, ResourceParameter, SecretPlace, SecretSource, Setting,
 };
+use crate::jose::Algorithm;
 
 #[test]
 fn an_entry_with_a_url_alone_has_the_defaults() {
@@ -57,6 +58,9 @@ fn every_supported_key_reaches_the_server() {
             Setting::ClientSecret,
             SecretPlace::Command(vec!["pass".into(), "show".into(), "x".into()]),
         ),
+        private_key: SecretSource::default(),
+        private_key_id: None,
+        signing_algorithm: None,
         auth_method: Some(AuthMethod::ClientSecretPost),
         client_metadata_url: some("https://corp.example.com/client.json"),
         client_name: "Me".to_owned(),
@@ -173,8 +177,37 @@ fn the_client_authenticates_as_configured() {
     assert_eq!(method(r#"{"authStyle":"body"}"#), Some(AuthMethod::ClientSecretPost));
     assert_eq!(method(r#"{"authStyle":"header"}"#), Some(AuthMethod::ClientSecretBasic));
     assert_refused(r#"{"clientId":"c","clientSecret":"s","authStyle":"none"}"#, "authStyle", "drop one");
-    assert_refused(r#"{"authStyle":"private_key_jwt"}"#, "authStyle", "not supported by this version");
-    assert_refused(r#"{"authStyle":"Header"}"#, "authStyle", "header, body or none");
+    assert_refused(r#"{"authStyle":"Header"}"#, "authStyle", "header, body, none or private_key_jwt");
+}
+
+#[test]
+fn a_private_key_goes_with_a_client_and_without_a_secret() {
+    let home = Home::with_oauth2(
+        r#"{"clientId":"c","privateKeyFile":"/k.pem","privateKeyId":"1","signingAlgorithm":"RS256",
+            "authStyle":"private_key_jwt"}"#,
+    );
+    let server = home.server(&[]);
+    let place = SecretPlace::File("/k.pem".into());
+    assert_eq!(server.private_key, SecretSource::new(Setting::PrivateKey, place));
+    assert_eq!(server.private_key_id.as_deref(), Some("1"));
+    assert_eq!(server.signing_algorithm, Some(Algorithm::Rs256));
+    assert_eq!(server.auth_method, Some(AuthMethod::PrivateKeyJwt));
+    for (block, key, word) in [
+        (r#"{"privateKeyFile":"/k"}"#, "clientId", "privateKeyFile needs it"),
+        (r#"{"clientId":"c","privateKeyFile":"k.pem"}"#, "privateKeyFile", "absolute"),
+        (r#"{"clientId":"c","privateKeyFile":"/k","clientSecret":"s"}"#, "privateKeyFile", "keep one"),
+        (r#"{"clientId":"c","privateKeyFile":"/k","authStyle":"body"}"#, "authStyle", "drop one"),
+        (r#"{"clientId":"c","authStyle":"private_key_jwt"}"#, "authStyle", "needs privateKeyFile"),
+        (r#"{"clientId":"c","privateKeyId":"1"}"#, "privateKeyId", "privateKeyFile names none"),
+        (r#"{"clientId":"c","signingAlgorithm":"ES256"}"#, "signingAlgorithm", "privateKeyFile names none"),
+        (
+            r#"{"clientId":"c","privateKeyFile":"/k","signingAlgorithm":"PS256"}"#,
+            "signingAlgorithm",
+            "ES256 or RS256",
+        ),
+    ] {
+        assert_refused(block, key, word);
+    }
 }
 
 #[test]
@@ -201,9 +234,6 @@ fn what_this_version_does_not_support_is_said_and_not_ignored() {
     }
     assert_refused(r#"{"grant":"password"}"#, "grant", "authorization_code or client_credentials");
     for key in [
-        "privateKeyFile",
-        "privateKeyId",
-        "signingAlgorithm",
         "assertionFile",
         "assertionEnv",
         "assertionCommand",

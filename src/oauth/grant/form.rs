@@ -4,6 +4,7 @@
 use super::{GrantRequest, TokenRequest};
 use crate::config::AuthMethod;
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::client_assertion;
 use oauth2::basic::BasicClient;
 use oauth2::http::header::AUTHORIZATION;
 use oauth2::{
@@ -23,7 +24,10 @@ type Library = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, Endpo
 pub(super) fn build(request: &TokenRequest) -> Outcome<HttpRequest> {
     let client = library(request)?;
     let kept = Keeper::default();
-    let params = parameters(request);
+    let assertion = client_assertion::parameters(&request.client)
+        .map_err(|failure| failure.of_server(&request.server))?;
+    let assertion = assertion.iter().map(|(name, value)| (*name, value.expose()));
+    let params = parameters(request).chain(assertion);
     // What the library answers is that it was stopped; it is not looked at.
     match &request.grant {
         GrantRequest::AuthorizationCode { code, verifier, redirect_uri } => {
@@ -57,10 +61,12 @@ fn library(request: &TokenRequest) -> Outcome<Library> {
         .set_token_uri(TokenUrl::from_url(endpoint))
         .set_auth_type(match request.client.method {
             AuthMethod::ClientSecretBasic => AuthType::BasicAuth,
-            AuthMethod::None | AuthMethod::ClientSecretPost => AuthType::RequestBody,
+            AuthMethod::None | AuthMethod::ClientSecretPost | AuthMethod::PrivateKeyJwt => {
+                AuthType::RequestBody
+            }
         });
     match (&request.client.client_secret, request.client.method) {
-        (_, AuthMethod::None) => Ok(client),
+        (_, AuthMethod::None | AuthMethod::PrivateKeyJwt) => Ok(client),
         (Some(secret), _) => Ok(client.set_client_secret(ClientSecret::new(secret.expose().to_owned()))),
         (None, method) => Err(no_secret(request, method)),
     }

@@ -222,6 +222,9 @@ fn client_advice(request: &TokenRequest) -> String {
         );
     }
     let secret = match request.client.client_secret {
+        _ if request.client.key.is_some() => {
+            "`clientId`, `privateKeyFile` and `privateKeyId`, and that its public key is registered,"
+        }
         Some(_) => "`clientId`, `clientSecret` (or its file) and `authStyle`",
         None => "`clientId`, and whether it needs `clientSecretFile`,",
     };

@@ -1,7 +1,8 @@
 //! What a token endpoint said, made fit to be shown: one plain line, and nothing of our own secrets.
 //!
 //! A hostile or careless server may echo the refresh token, the code or the client secret in its
-//! `error_description`. Any text that shares a run of letters and digits with one of them is withheld.
+//! `error_description`. Any text that shares a run of letters and digits with one of them is withheld, and so is
+//! one with a signed token in it, as a client assertion is.
 //! Limit: an echo in another alphabet (base64 of it, reversed) is not recognised.
 
 use super::{GrantRequest, TokenRequest};
@@ -32,11 +33,17 @@ impl<'a> Shown<'a> {
     pub(super) fn line(&self, text: &str) -> String {
         // Only what would be shown is looked at; `one_line` reads no further either.
         let seen: String = text.chars().take(LINE_LIMIT * 4).collect();
-        if self.0.iter().any(|secret| echoes(&seen, secret)) {
+        if self.0.iter().any(|secret| echoes(&seen, secret)) || holds_jws(&seen) {
             return "(its text is withheld: it repeats a secret)".to_owned();
         }
         one_line(&seen)
     }
+}
+
+/// Whether `text` holds what looks like a signed token, ours or another: its header always begins so.
+fn holds_jws(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
+    words.any(|word| word.contains("eyJ") && word.contains('.'))
 }
 
 /// Whether `text` holds `secret` or a run of it. Case, white space and percent signs do not hide it.

@@ -23,6 +23,7 @@ fn asked(endpoint: &str, grant: GrantRequest) -> TokenRequest {
         client: Client {
             client_id: "my client".to_owned(),
             client_secret: None,
+            key: None,
             method: AuthMethod::None,
             dynamic: false,
         },

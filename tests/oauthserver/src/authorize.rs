@@ -82,6 +82,7 @@ fn asked(state: &State, site: &Site, query: &Pairs, redirect_uri: String) -> Res
         challenge: challenge.to_owned(),
         scope: scope_to_grant(site, one(query, "scope")?)?,
         state: one(query, "state")?.map(str::to_owned),
+        dpop_jkt: one(query, "dpop_jkt")?.map(str::to_owned),
     })
 }
 

@@ -16,6 +16,8 @@ pub enum AuthMethod {
     Basic,
     /// `client_secret_post`: id and secret in the form.
     Post,
+    /// `private_key_jwt`: an assertion in the form (RFC 7523, section 2.2).
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
@@ -26,13 +28,16 @@ impl AuthMethod {
             Self::None => "none",
             Self::Basic => "client_secret_basic",
             Self::Post => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
     /// The method of that registered name, when this server knows it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::None, Self::Basic, Self::Post].into_iter().find(|method| method.name() == name)
+        [Self::None, Self::Basic, Self::Post, Self::PrivateKeyJwt]
+            .into_iter()
+            .find(|method| method.name() == name)
     }
 }
 
@@ -43,6 +48,8 @@ pub struct Client {
     pub client_id: String,
     /// The `client_secret`; none for a public client.
     pub secret: Option<String>,
+    /// The public keys of a client that signs assertions, as JWKs.
+    pub keys: Vec<Value>,
     /// The methods that are accepted from it; strict.
     pub auth_methods: Vec<AuthMethod>,
     /// Redirect URIs, compared character for character.
@@ -62,6 +69,7 @@ impl Client {
         Self {
             client_id: client_id.into(),
             secret: None,
+            keys: Vec::new(),
             auth_methods: vec![AuthMethod::None],
             redirect_uris: Vec::new(),
             grant_types: names(&["authorization_code", "refresh_token"]),
@@ -97,6 +105,17 @@ impl Client {
             && document.get("client_secret").is_none();
         let redirect_uris = list("redirect_uris").filter(|uris| !uris.is_empty())?;
         sound.then_some(Self { redirect_uris, grant_types: list("grant_types")?, ..Self::public(url) })
+    }
+
+    /// A client that authenticates by assertions, which one of `keys` must verify: public JWKs.
+    #[must_use]
+    pub fn with_keys(client_id: impl Into<String>, keys: &[Value]) -> Self {
+        Self {
+            keys: keys.to_vec(),
+            auth_methods: vec![AuthMethod::PrivateKeyJwt],
+            grant_types: names(&["authorization_code", "refresh_token", "client_credentials"]),
+            ..Self::public(client_id)
+        }
     }
 
     /// Adds a redirect URI.
@@ -145,6 +164,7 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("client_id", &self.client_id)
             .field("secret", &self.secret.as_ref().map(|_| "[REDACTED]"))
+            .field("keys", &self.keys.len())
             .field("auth_methods", &self.auth_methods)
             .field("redirect_uris", &self.redirect_uris)
             .field("grant_types", &self.grant_types)

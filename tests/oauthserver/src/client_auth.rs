@@ -3,6 +3,7 @@
 //! Strict: one method a request, and only a method that the client was registered with.
 
 use crate::answer::{Refusal, one};
+use crate::assertion;
 use crate::client::{AuthMethod, Client};
 use crate::request::{Pairs, Request};
 use crate::shared::Shared;
@@ -17,13 +18,14 @@ struct Presented {
     method: AuthMethod,
     id: String,
     secret: Option<String>,
+    assertion: Option<String>,
 }
 
 /// The client that the request proves to come from.
 pub(crate) fn authenticate(
     shared: &Shared,
     site: &Site,
-    state: &State,
+    state: &mut State,
     request: &Request,
     form: &Pairs,
 ) -> Result<Client, Refusal> {
@@ -33,8 +35,13 @@ pub(crate) fn authenticate(
     if !client.auth_methods.contains(&presented.method) {
         return Err(Refusal::invalid_client("the client is not registered for this authentication method"));
     }
-    if presented.method != AuthMethod::None {
-        check_secret(&client, presented.secret.as_deref(), shared.clock.utc())?;
+    let now = shared.clock.utc();
+    match (presented.method, &presented.assertion) {
+        (AuthMethod::None, _) => {}
+        (AuthMethod::PrivateKeyJwt, Some(assertion)) => {
+            assertion::check(site, &client, assertion, &mut state.assertions, now)?;
+        }
+        _ => check_secret(&client, presented.secret.as_deref(), now)?,
     }
     Ok(client)
 }
@@ -52,9 +59,11 @@ fn check_secret(client: &Client, secret: Option<&str>, now: u64) -> Result<(), R
 fn presented(request: &Request, form: &Pairs) -> Result<Presented, Refusal> {
     let id = one(form, "client_id")?.map(str::to_owned);
     let secret = one(form, "client_secret")?.map(str::to_owned);
+    let assertion = one(form, "client_assertion")?.map(str::to_owned);
     let mut headers = request.header("authorization");
     let header = headers.next();
-    if headers.next().is_some() || (header.is_some() && secret.is_some()) {
+    let used = [header.is_some(), secret.is_some(), assertion.is_some()];
+    if headers.next().is_some() || used.iter().filter(|used| **used).count() > 1 {
         return Err(Refusal::new("invalid_request", "two authentication methods were used"));
     }
     if let Some(header) = header {
@@ -63,14 +72,23 @@ fn presented(request: &Request, form: &Pairs) -> Result<Presented, Refusal> {
         if id.is_some_and(|id| id != basic_id) {
             return Err(Refusal::new("invalid_request", "two different client ids were sent"));
         }
-        return Ok(Presented { method: AuthMethod::Basic, id: basic_id, secret: Some(secret) });
+        return Ok(Presented {
+            method: AuthMethod::Basic,
+            id: basic_id,
+            secret: Some(secret),
+            assertion: None,
+        });
     }
     let id = id.ok_or(Refusal::invalid_client("no client authentication"))?;
-    let method = match secret {
-        Some(_) => AuthMethod::Post,
-        None => AuthMethod::None,
+    if assertion.is_some() && one(form, "client_assertion_type")? != Some(assertion::TYPE) {
+        return Err(Refusal::new("invalid_request", "the client_assertion_type is wrong"));
+    }
+    let method = match (&secret, &assertion) {
+        (Some(_), _) => AuthMethod::Post,
+        (None, Some(_)) => AuthMethod::PrivateKeyJwt,
+        (None, None) => AuthMethod::None,
     };
-    Ok(Presented { method, id, secret })
+    Ok(Presented { method, id, secret, assertion })
 }
 
 /// Id and secret of basic credentials, each form-decoded (RFC 6749, section 2.3.1).

@@ -42,14 +42,17 @@
 //! one endpoint (`mcp`, `metadata`, `authorize`, `token`, `register`, `revoke`) -> `state` and `tokens`.
 
 mod answer;
+mod assertion;
 mod authorize;
 pub mod browser;
 mod client;
 mod client_auth;
 mod clock;
 mod connections;
+mod dpop;
 mod faults;
 mod gate;
+mod jwt;
 mod log;
 mod logged;
 mod mcp;
@@ -76,7 +79,7 @@ pub use logged::{Logged, Phase};
 pub use patch::Patch;
 pub use server::{Minted, OAuthServer};
 pub use settings::{
-    Challenge, Consent, Document, ExpiresIn, IssParameter, RefreshTokens, Registration, ResourceRule, Reuse,
-    Rotation, Settings, TokenFormat,
+    Challenge, Consent, Document, Dpop, ExpiresIn, IssParameter, RefreshTokens, Registration, ResourceRule,
+    Reuse, Rotation, Settings, TokenFormat,
 };
 pub use tokens::TokenStatus;

@@ -1,6 +1,7 @@
 //! The well-known documents: protected resource metadata (RFC 9728) and authorization server metadata
 //! (RFC 8414, OpenID Connect Discovery).
 
+use crate::client::AuthMethod;
 use crate::request::Request;
 use crate::response::Response;
 use crate::site::{Room, Site};
@@ -34,6 +35,9 @@ fn resource(site: &Site) -> Map<String, Value> {
         put(&mut document, "scopes_supported", settings.scopes_supported.clone());
     }
     put(&mut document, "bearer_methods_supported", json!(["header"]));
+    if settings.dpop.required {
+        put(&mut document, "dpop_bound_access_tokens_required", true);
+    }
     document
 }
 
@@ -50,6 +54,12 @@ fn server(site: &Site) -> Map<String, Value> {
     put(&mut document, "grant_types_supported", json!(grants));
     let methods: Vec<_> = settings.auth_methods.iter().map(|method| method.name()).collect();
     put(&mut document, "token_endpoint_auth_methods_supported", methods);
+    if settings.auth_methods.contains(&AuthMethod::PrivateKeyJwt) {
+        put(&mut document, "token_endpoint_auth_signing_alg_values_supported", json!(["ES256", "RS256"]));
+    }
+    if settings.dpop.offered || settings.dpop.required {
+        put(&mut document, "dpop_signing_alg_values_supported", json!(["ES256"]));
+    }
     if let Some(methods) = &settings.pkce_methods {
         put(&mut document, "code_challenge_methods_supported", methods.clone());
     }

@@ -61,6 +61,7 @@ fn client(
     Client {
         client_id: shared.random.text("cl_"),
         secret,
+        keys: Vec::new(),
         auth_methods: vec![method],
         redirect_uris,
         grant_types,

@@ -25,7 +25,7 @@ fn revoked(shared: &Shared, site: &Site, request: &Request) -> Result<bool, Refu
     }
     let form = request.form();
     let mut state = shared.state();
-    let client = authenticate(shared, site, &state, request, &form)?;
+    let client = authenticate(shared, site, &mut state, request, &form)?;
     let token = required(&form, "token")?;
     let tokens = &mut state.tokens;
     let owner = tokens.owner(token).or_else(|| tokens.access_owner(token));

@@ -164,6 +164,11 @@ impl OAuthServer {
         self.shared.clock.advance(by);
     }
 
+    /// Demands other `DPoP` nonces from now on.
+    pub fn renew_dpop_nonces(&self) {
+        self.shared.state().nonce_round += 1;
+    }
+
     /// Ends all access tokens that were issued so far. Refresh tokens stay.
     pub fn expire_access_tokens(&self) {
         self.shared.state().tokens.expire_access();
@@ -184,8 +189,12 @@ impl OAuthServer {
     #[must_use]
     pub fn issue_refresh_family(&self, client_id: &str, scope: &str) -> Minted {
         let site = self.shared.site();
-        let subject =
-            Subject { client_id: client_id.to_owned(), scope: scope.to_owned(), audience: site.resource() };
+        let subject = Subject {
+            client_id: client_id.to_owned(),
+            scope: scope.to_owned(),
+            audience: site.resource(),
+            jkt: None,
+        };
         let mut state = self.shared.state();
         if state.client(&site.settings, client_id).is_none() {
             let client = Client::public(client_id);
@@ -202,7 +211,7 @@ impl OAuthServer {
     /// Whether the MCP endpoint would accept the token: the same check, without a request.
     #[must_use]
     pub fn mcp_accepts(&self, token: &str) -> bool {
-        self.shared.accepted_scope(token).is_some()
+        self.shared.accepted(token).is_some()
     }
 
     /// When the access token ends (or ended) by the machine's clock, if nobody moves this server's. None: this

@@ -90,6 +90,8 @@ pub struct Settings {
     pub registration: Registration,
     /// Pre-registered clients.
     pub clients: Vec<Client>,
+    /// Tokens that are bound to a key (RFC 9449).
+    pub dpop: Dpop,
     /// Whether there is a revocation endpoint (RFC 7009).
     pub revocation: bool,
     /// Whether connections are kept open between requests.
@@ -132,6 +134,7 @@ impl Default for Settings {
             auth_methods: vec![AuthMethod::None, AuthMethod::Basic, AuthMethod::Post],
             registration: Registration::default(),
             clients: Vec::new(),
+            dpop: Dpop::default(),
             revocation: true,
             keep_alive: false,
         }
@@ -266,6 +269,26 @@ impl Default for IssParameter {
     fn default() -> Self {
         Self { advertised: true, sent: true, value: None }
     }
+}
+
+/// Tokens that are bound to a key (RFC 9449). Off by default: a proof is not looked at.
+// Independent switches: an enum of their combinations would hide them.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dpop {
+    /// A proof at the token endpoint binds the token, and the metadata says `dpop_signing_alg_values_supported`.
+    pub offered: bool,
+    /// The MCP endpoint takes bound tokens alone, and says so in its challenge and its metadata (RFC 9728,
+    /// `dpop_bound_access_tokens_required`); the token endpoint refuses requests without a proof.
+    pub required: bool,
+    /// Whether the challenge of the MCP endpoint has the scheme `Bearer` all the same.
+    pub bearer_challenge: bool,
+    /// The token endpoint demands a nonce.
+    pub token_nonce: bool,
+    /// The MCP endpoint demands a nonce, another one.
+    pub mcp_nonce: bool,
+    /// The answer says `Bearer`, whatever was proved.
+    pub ignored: bool,
 }
 
 /// Dynamic client registration (RFC 7591).

@@ -11,7 +11,7 @@ use crate::random::Random;
 use crate::settings::Settings;
 use crate::site::Site;
 use crate::state::State;
-use crate::tokens::Mint;
+use crate::tokens::{Mint, Subject};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -67,21 +67,20 @@ impl Shared {
         lock(&self.friends).push(Arc::downgrade(other));
     }
 
-    /// The scope of a live access token that was issued for this resource; none when it is refused.
-    pub(crate) fn accepted_scope(&self, token: &str) -> Option<String> {
+    /// Whom a live access token for this resource was issued to; none when it is refused.
+    pub(crate) fn accepted(&self, token: &str) -> Option<Subject> {
         let resource = self.site().resource();
-        let own = self.live_scope(token, &resource);
+        let own = self.live(token, &resource);
         own.or_else(|| {
             let friends: Vec<_> = lock(&self.friends).iter().filter_map(Weak::upgrade).collect();
-            friends.iter().find_map(|friend| friend.live_scope(token, &resource))
+            friends.iter().find_map(|friend| friend.live(token, &resource))
         })
     }
 
-    fn live_scope(&self, token: &str, audience: &str) -> Option<String> {
+    fn live(&self, token: &str, audience: &str) -> Option<Subject> {
         let now = self.clock.now();
         let state = self.state();
-        let subject = state.tokens.access(token, now)?;
-        (subject.audience == audience).then(|| subject.scope.clone())
+        state.tokens.access(token, now).filter(|subject| subject.audience == audience).cloned()
     }
 }
 

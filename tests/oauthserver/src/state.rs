@@ -6,7 +6,7 @@
 use crate::client::Client;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// A valid authorization request: what a code stands for.
@@ -17,6 +17,8 @@ pub(crate) struct Asked {
     pub(crate) challenge: String,
     pub(crate) scope: String,
     pub(crate) state: Option<String>,
+    /// The thumbprint of the key that the code is bound to (RFC 9449, section 10).
+    pub(crate) dpop_jkt: Option<String>,
 }
 
 /// A code that was issued; kept after its use, to notice a second one.
@@ -37,9 +39,20 @@ pub(crate) struct State {
     pub(crate) tickets: HashMap<String, Asked>,
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) tokens: Tokens,
+    /// Every `jti` of a client assertion.
+    pub(crate) assertions: HashSet<String>,
+    /// Every `jti` of a `DPoP` proof.
+    pub(crate) proofs: HashSet<String>,
+    /// How often the `DPoP` nonces were renewed.
+    pub(crate) nonce_round: u64,
 }
 
 impl State {
+    /// The nonce that `role` demands now.
+    pub(crate) fn nonce(&self, role: &str) -> String {
+        format!("{role}-nonce-{}", self.nonce_round)
+    }
+
     /// The client of that id: pre-registered, or dynamic.
     pub(crate) fn client(&self, settings: &Settings, id: &str) -> Option<Client> {
         let fixed = settings.clients.iter().find(|client| client.client_id == id);

@@ -4,8 +4,9 @@
 //! of it happens under the state's lock, so of two equal requests one comes second.
 
 use crate::answer::{Answer, Refusal, challenged, check_resource, one, required, scope_to_grant};
-use crate::client::Client;
+use crate::client::{AuthMethod, Client};
 use crate::client_auth::authenticate;
+use crate::dpop::{self, Demand};
 use crate::request::{Pairs, Request};
 use crate::response::Response;
 use crate::settings::{ExpiresIn, RefreshTokens, TokenFormat};
@@ -25,10 +26,15 @@ pub(crate) fn token(shared: &Shared, site: &Site, request: &Request) -> Answer {
         return Response::empty(405).header("Allow", "POST").into();
     }
     let mut state = shared.state();
-    match issue(shared, site, &mut state, request) {
+    let nonce = site.settings.dpop.token_nonce.then(|| state.nonce("token"));
+    let mut answer = match issue(shared, site, &mut state, request) {
         Ok(issued) => Answer::committed(success(site, &issued)),
         Err(refusal) => failure(site, &refusal),
+    };
+    if let Some(nonce) = nonce {
+        answer.response = answer.response.header("DPoP-Nonce", nonce);
     }
+    answer
 }
 
 fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> Result<Issued, Refusal> {
@@ -45,11 +51,34 @@ fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> 
     if !client.may(grant) {
         return Err(Refusal::new("unauthorized_client", "this grant was not registered"));
     }
-    let work = Work { shared, site, client: &client, form: &form };
+    let jkt = proved(shared, site, state, request)?;
+    let work = Work { shared, site, client: &client, form: &form, jkt };
     match grant {
         "authorization_code" => work.code(state),
         "refresh_token" => work.refresh(state),
         _ => work.client_credentials(state),
+    }
+}
+
+/// The thumbprint of the key that the request proves, where that matters.
+fn proved(
+    shared: &Shared,
+    site: &Site,
+    state: &mut State,
+    request: &Request,
+) -> Result<Option<String>, Refusal> {
+    let dpop = site.settings.dpop;
+    if !dpop.offered && !dpop.required {
+        return Ok(None);
+    }
+    let nonce = dpop.token_nonce.then(|| state.nonce("token"));
+    let url = site.endpoint("token");
+    let demand = Demand { url: &url, nonce: nonce.as_deref(), token: None, now: shared.clock.utc() };
+    let jkt = dpop::proved(request, &demand, &mut state.proofs)?;
+    match jkt {
+        None if dpop.required => Err(Refusal::new("invalid_dpop_proof", "a proof is required")),
+        _ if dpop.ignored => Ok(None),
+        jkt => Ok(jkt),
     }
 }
 
@@ -59,6 +88,8 @@ struct Work<'a> {
     site: &'a Site,
     client: &'a Client,
     form: &'a Pairs,
+    /// The key that the request proves to hold.
+    jkt: Option<String>,
 }
 
 impl Work<'_> {
@@ -73,6 +104,9 @@ impl Work<'_> {
             return Err(Refusal::new("invalid_grant", "the code_verifier is wrong"));
         }
         check_resource(self.site, self.form)?;
+        if asked.dpop_jkt.is_some() && asked.dpop_jkt != self.jkt {
+            return Err(Refusal::new("invalid_dpop_proof", "the code is bound to another key"));
+        }
         let issued = self.first_tokens(state, &asked);
         if let Some(code) = state.codes.get_mut(code) {
             code.used = true;
@@ -122,17 +156,21 @@ impl Work<'_> {
             return Err(refused());
         }
         check_resource(self.site, self.form)?;
+        // RFC 9449, section 5: the refresh token of a public client is bound to its key.
+        if self.client.auth_methods == [AuthMethod::None] && owner.jkt.is_some() && owner.jkt != self.jkt {
+            return Err(Refusal::new("invalid_grant", "the refresh token is bound to another key"));
+        }
         let scope = one(self.form, "scope")?;
         let held: Vec<&str> = owner.scope.split(' ').collect();
         if scope.is_some_and(|scope| scope.split(' ').any(|word| !held.contains(&word))) {
             return Err(Refusal::new("invalid_scope", "the scope is wider than what was granted"));
         }
         let mint = self.shared.mint(self.site);
-        state.tokens.redeem(&mint, token, scope).ok_or_else(refused)
+        state.tokens.redeem(&mint, token, scope, self.jkt.as_deref()).ok_or_else(refused)
     }
 
     fn client_credentials(&self, state: &mut State) -> Result<Issued, Refusal> {
-        if self.client.secret.is_none() {
+        if self.client.auth_methods == [AuthMethod::None] {
             return Err(Refusal::new("unauthorized_client", "a public client cannot use this grant"));
         }
         let audience = one(self.form, "audience")?;
@@ -151,6 +189,7 @@ impl Work<'_> {
             client_id: self.client.client_id.clone(),
             scope: granted.unwrap_or(scope).to_owned(),
             audience: self.site.resource(),
+            jkt: self.jkt.clone(),
         }
     }
 }
@@ -160,7 +199,8 @@ fn success(site: &Site, issued: &Issued) -> Response {
     let mut answer = Map::new();
     let mut put = |name: &str, value: Value| drop(answer.insert(name.to_owned(), value));
     put("access_token", issued.access.clone().into());
-    put("token_type", settings.token_type.clone().into());
+    let bound = issued.jkt.is_some();
+    put("token_type", if bound { "DPoP".into() } else { settings.token_type.clone().into() });
     match &settings.expires_in {
         ExpiresIn::Lifetime => put("expires_in", settings.access_token_ttl.as_secs().into()),
         ExpiresIn::Raw(value) => put("expires_in", value.clone()),

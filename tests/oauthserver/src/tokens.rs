@@ -14,6 +14,8 @@ pub(crate) struct Subject {
     pub(crate) client_id: String,
     pub(crate) scope: String,
     pub(crate) audience: String,
+    /// The thumbprint of the key that the token is bound to (RFC 9449, section 6).
+    pub(crate) jkt: Option<String>,
 }
 
 /// What was just issued.
@@ -22,6 +24,7 @@ pub(crate) struct Issued {
     pub(crate) refresh: Option<String>,
     pub(crate) scope: String,
     pub(crate) family: Option<usize>,
+    pub(crate) jkt: Option<String>,
 }
 
 /// The state of a refresh token.
@@ -81,6 +84,7 @@ impl Tokens {
             refresh: None,
             scope: subject.scope.clone(),
             family: None,
+            jkt: subject.jkt.clone(),
         }
     }
 
@@ -93,11 +97,18 @@ impl Tokens {
             refresh: Some(self.new_refresh(mint, family)),
             scope: subject.scope.clone(),
             family: Some(family),
+            jkt: subject.jkt.clone(),
         }
     }
 
-    /// Redeems a refresh token for `scope` (the family's own when none). None: it is refused.
-    pub(crate) fn redeem(&mut self, mint: &Mint<'_>, token: &str, scope: Option<&str>) -> Option<Issued> {
+    /// Redeems a refresh token for `scope` (the family's own when none), bound to `jkt`. None: it is refused.
+    pub(crate) fn redeem(
+        &mut self,
+        mint: &Mint<'_>,
+        token: &str,
+        scope: Option<&str>,
+        jkt: Option<&str>,
+    ) -> Option<Issued> {
         let spent = self.refresh.get(token)?.spent;
         if let Some(spent) = spent
             && !self.forgives(mint, token, spent)
@@ -112,6 +123,7 @@ impl Tokens {
         if let Some(scope) = scope {
             scope.clone_into(&mut subject.scope);
         }
+        subject.jkt = jkt.map(str::to_owned);
         Some(self.renew(mint, token, family, &subject))
     }
 
@@ -241,6 +253,7 @@ impl Tokens {
             refresh,
             scope: subject.scope.clone(),
             family: Some(family),
+            jkt: subject.jkt.clone(),
         }
     }
 

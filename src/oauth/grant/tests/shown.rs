@@ -54,6 +54,13 @@ fn no_secret_that_was_sent_is_ever_echoed_case_78() {
         assert!(!failure.message.contains("CANARY"), "{failure}");
         assert!(failure.message.contains("withheld"), "{failure}");
     }
+    let server = Scripted::start(echo);
+    let mut asked = asked(&server.url("/token"), GrantRequest::ClientCredentials);
+    let text = Secret::new(include_str!("../../../jose/tests/keys/ec-pkcs8.pem"));
+    asked.client.key = Some(ClientKey { text, id: None, audience: "https://idp.example.com".to_owned() });
+    asked.client.method = AuthMethod::PrivateKeyJwt;
+    let failure = refused(request(&testing::http(), &asked));
+    assert!(!failure.message.contains("eyJ") && failure.message.contains("withheld"), "{failure}");
     let parts = [REFRESH.to_uppercase(), REFRESH.replace('-', "%2D"), REFRESH[3..16].to_owned()];
     for part in parts {
         let failure = dead(refreshed(400, value!({"error": "invalid_grant", "error_description": part})));
