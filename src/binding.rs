@@ -6,6 +6,7 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::url::{endpoint, origin, same_server};
+use crate::request::HttpTarget;
 use crate::text::one_line;
 use crate::token::{Clear, NO_PREDECESSOR, split_scope};
 
@@ -101,6 +102,25 @@ pub fn check_stated(name: &str, bound: &str, stated: &str) -> Outcome<()> {
     Err(Failure::new(Code::UrlMismatch, text).of_server(name))
 }
 
+/// Refuses to make headers for a request to another place than the server (RFC 9449, section 4.3: a proof is
+/// for one method and one URL).
+///
+/// # Errors
+/// `url_mismatch` with both origins.
+pub fn check_target(name: &str, bound: &str, target: &HttpTarget) -> Outcome<()> {
+    let origin_of = |url: &str| endpoint(url).map_or_else(|_| url.to_owned(), |url| origin(&url));
+    let (bound, target) = (origin_of(bound), origin_of(&target.url));
+    if bound == target {
+        return Ok(());
+    }
+    let text = format!(
+        "the name is bound to a server at {}, but the headers are asked for a request to {}; none are given out",
+        one_line(&bound),
+        one_line(&target)
+    );
+    Err(Failure::new(Code::UrlMismatch, text).of_server(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +173,17 @@ mod tests {
     fn a_stated_url_must_be_the_bound_one() {
         assert!(check_stated("demo", "https://a.example/mcp", "https://A.example:443/mcp").is_ok());
         assert!(check_stated("demo", "https://a.example/mcp", "https://a.example/mcp2").is_err());
+    }
+
+    #[test]
+    fn headers_are_made_for_requests_to_the_servers_own_origin() {
+        let check = |url: &str| {
+            let target = HttpTarget { method: "POST".into(), url: url.into(), dpop_nonce: None };
+            check_target("demo", "https://a.example/mcp", &target)
+        };
+        assert!(check("https://A.example:443/mcp/message?session=1").is_ok());
+        for other in ["https://a.example:8443/mcp", "https://b.example/mcp", "https://a.example.b.example/"] {
+            assert_eq!(check(other).unwrap_err().code, Code::UrlMismatch, "{other}");
+        }
     }
 }

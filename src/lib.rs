@@ -26,6 +26,7 @@ pub mod oauth;
 pub mod page;
 pub mod probe;
 pub mod reply;
+pub mod request;
 pub mod secret;
 pub mod store;
 pub mod text;

@@ -35,6 +35,16 @@ const RULES: [Rule; 10] = [
         ],
     },
     Rule {
+        power: "read standard input",
+        words: &["io::stdin()"],
+        room: &["src/request/"],
+        exceptions: &[(
+            "src/worker/child.rs",
+            "io::stdin()",
+            "a worker's standard input is the locked file that its caller hands over",
+        )],
+    },
+    Rule {
         power: "read the environment",
         words: &["env::var", "env::vars", "env::var_os", "env::vars_os"],
         room: &["src/config/"],

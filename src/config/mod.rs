@@ -19,7 +19,7 @@ mod login;
 mod machine;
 mod merge;
 pub mod name;
-mod node;
+pub(crate) mod node;
 mod place;
 mod private_key;
 mod read;

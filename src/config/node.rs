@@ -1,6 +1,6 @@
 //! A JSON value that keeps what the tree of `serde_json` forgets: repeated keys.
 //!
-//! Only the entry that was asked for, and a file that is edited, are held this way.
+//! Only the entry that was asked for, a file that is edited, and a request object are held this way.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -8,11 +8,11 @@ use serde_json::Number;
 use std::fmt;
 
 /// Members of an object, in the order of the file, repeated ones included.
-pub(super) type Members = Vec<(String, Node)>;
+pub(crate) type Members = Vec<(String, Node)>;
 
 /// A JSON value. Its `Debug` is left out on purpose: it may hold a client secret.
 #[derive(Clone, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Null,
     Bool(bool),
     Number(Number),
@@ -64,7 +64,7 @@ impl From<&str> for Node {
 }
 
 /// The first key that stands in `members` twice.
-pub(super) fn repeated(members: &Members) -> Option<&str> {
+pub(crate) fn repeated(members: &Members) -> Option<&str> {
     let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
     keys.sort_unstable();
     keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])

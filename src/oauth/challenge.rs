@@ -48,14 +48,27 @@ impl Challenge {
         Self::pick(fields.map(|field| String::from_utf8_lossy(field.as_bytes())))
     }
 
-    /// The challenge to follow among those of `fields`: one that names its metadata before one that does
-    /// not, then Bearer before `DPoP`, then the first. `None` where there is none of these schemes.
+    /// The challenge to follow among those of `fields`: one that asks for more scope before any other, then one
+    /// that names its metadata, then Bearer before `DPoP`, then the first. A place of metadata that only another
+    /// one names is taken over. `None` where there is none of these schemes.
     pub fn pick<F: AsRef<str>>(fields: impl IntoIterator<Item = F>) -> Option<Self> {
         let all = fields.into_iter().flat_map(|field| parse::challenges(field.as_ref()));
-        // `min_by_key` keeps the first among equals.
-        all.filter_map(|raw| Self::known(&raw)).min_by_key(|challenge| {
+        let mut known: Vec<Self> = all.filter_map(|raw| Self::known(&raw)).collect();
+        // The sort is stable: it keeps the first among equals in front.
+        known.sort_by_key(|challenge| {
             (challenge.resource_metadata.is_none(), challenge.scheme != Scheme::Bearer)
-        })
+        });
+        let place = known.first()?.resource_metadata.clone();
+        let followed = known.iter().position(Self::wants_more_scope).unwrap_or_default();
+        let mut followed = known.swap_remove(followed);
+        followed.resource_metadata = followed.resource_metadata.or(place);
+        Some(followed)
+    }
+
+    /// Whether the token is good but not for this (RFC 6750, section 3.1).
+    #[must_use]
+    pub fn wants_more_scope(&self) -> bool {
+        self.error.as_deref() == Some("insufficient_scope")
     }
 
     fn known(raw: &Raw) -> Option<Self> {

@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod form;
 pub mod open;
 pub mod record;
+pub mod request;
 pub mod shown;
 pub mod token_answer;
 pub mod url;

@@ -37,6 +37,7 @@ fn value() -> impl Strategy<Value = String> {
         "mcp:read mcp:write",
         "a",
         "invalid_token",
+        "insufficient_scope",
         "a, Bearer b=\"c\"",
         "\\",
         "\"",
@@ -120,14 +121,22 @@ fn meant(model: &Model) -> Option<Challenge> {
     })
 }
 
-/// The one to follow: it names its metadata, then Bearer, then the first.
+/// The one to follow: it wants more scope, then it names its metadata, then Bearer, then the first. The first
+/// place of metadata that any of ours names is used.
 fn best(models: &[Model]) -> Option<Challenge> {
     let all: Vec<Challenge> = models.iter().filter_map(meant).collect();
     let rank = |challenge: &Challenge| {
         2 * u8::from(challenge.resource_metadata.is_none()) + u8::from(challenge.scheme == Scheme::Dpop)
     };
-    let least = all.iter().map(rank).min()?;
-    all.into_iter().find(|challenge| rank(challenge) == least)
+    let first = |among: &[Challenge]| {
+        let least = among.iter().map(rank).min()?;
+        among.iter().find(|challenge| rank(challenge) == least).cloned()
+    };
+    let wants_more = |challenge: &&Challenge| challenge.error.as_deref() == Some("insufficient_scope");
+    let wanting: Vec<Challenge> = all.iter().filter(wants_more).cloned().collect();
+    let mut best = first(if wanting.is_empty() { &all } else { &wanting })?;
+    best.resource_metadata = best.resource_metadata.or(first(&all)?.resource_metadata);
+    Some(best)
 }
 
 #[test]

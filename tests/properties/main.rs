@@ -19,6 +19,7 @@ mod names;
 mod open;
 mod reach;
 mod record;
+mod request;
 mod text;
 mod token;
 mod token_answer;

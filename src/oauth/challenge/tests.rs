@@ -139,3 +139,18 @@ fn junk_is_no_challenge_and_never_a_panic() {
     let long = "Bearer a=\"".repeat(20_000);
     assert!(pick(&long).is_some());
 }
+
+#[test]
+fn a_challenge_that_wants_more_scope_is_followed_before_any_other_rule_14() {
+    let fields = [
+        r#"DPoP algs="ES256", resource_metadata="https://r/""#,
+        r#"Bearer error="invalid_token""#,
+        r#"Bearer error="insufficient_scope", scope="b a""#,
+    ];
+    let challenge = Challenge::pick(fields).unwrap();
+    assert!(challenge.wants_more_scope());
+    assert_eq!((challenge.scheme, challenge.scope.as_deref()), (Scheme::Bearer, Some("b a")));
+    assert_eq!(challenge.resource_metadata.as_deref(), Some("https://r/"), "as another one names it");
+    let own = r#"Bearer error="insufficient_scope", resource_metadata="https://own/""#;
+    assert_eq!(Challenge::pick([fields[0], own]).unwrap().resource_metadata.as_deref(), Some("https://own/"));
+}
