@@ -24,7 +24,7 @@ struct Rule {
     exceptions: &'static [(&'static str, &'static str, &'static str)],
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         power: "write standard output",
         words: &["stdout()", "println!", "print!", ".print()"],
