@@ -1,9 +1,9 @@
 //! The broker's vault in the real world: records in the store, redemption in a worker.
 
 use crate::binding;
-use crate::broker::{Redeemed, Vault};
+use crate::broker::{Redeemed, Seed, Vault};
 use crate::clock;
-use crate::config::{Environment, Network, SecretSource, Server};
+use crate::config::{Environment, Network, SecretSource, Seeds, Server};
 use crate::failure::{Failure, Outcome};
 use crate::store::Slot;
 use crate::store::lock::{Held, LockFile};
@@ -55,7 +55,10 @@ impl<'a> StoreVault<'a> {
             Err(failure) => return Redeemed::Failed(failure),
         };
         let none = SecretSource::default;
-        let server = Server { client_secret: none(), private_key: none(), ..self.server.clone() };
+        let mut server = Server { client_secret: none(), private_key: none(), ..self.server.clone() };
+        if !matches!(task, Task::Renew { .. }) {
+            server.seeds = Seeds::default();
+        }
         let job = Job::new(self.slot.store(), server, credentials, self.network.clone(), task);
         worker::redeem(lock, &job, deadline)
     }
@@ -98,6 +101,14 @@ impl Vault for StoreVault<'_> {
 
     fn ended(&self) -> Option<String> {
         self.slot.state().read().ended
+    }
+
+    fn seed(&self) -> Outcome<Seed> {
+        if self.server.seeds == Seeds::default() {
+            return Ok(Seed::None);
+        }
+        let next = worker::next_seed(self.server, self.slot)?;
+        Ok(next.map_or_else(|| Seed::Spent(worker::all_spent(self.server)), |_| Seed::Unspent))
     }
 
     fn redeem(&self, lock: Held, generation: &str, deadline: Instant) -> Redeemed {

@@ -7,7 +7,7 @@ mod judge;
 mod obtain;
 
 pub use judge::{Need, Wish, judge};
-pub use obtain::{Redeemed, Vault, obtain};
+pub use obtain::{Redeemed, Seed, Vault, obtain};
 
 use crate::secret::Secret;
 use crate::token::Clear;

@@ -33,11 +33,28 @@ pub trait Vault {
     /// Why the login that the record stands for has ended, where that is known.
     fn ended(&self) -> Option<String>;
 
+    /// What a login could begin with. Asked only when nothing else answers the call.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn seed(&self) -> Outcome<Seed>;
+
     /// Renews the token of `generation`, and hands the lock over for it.
     fn redeem(&self, lock: Self::Lock, generation: &str, deadline: Instant) -> Redeemed;
 
     /// Waits a moment for another process, or until `deadline`.
     fn pause(&self, deadline: Instant);
+}
+
+/// What could begin a login without a person, where nothing is stored or what is stored has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seed {
+    /// Nothing.
+    None,
+    /// A refresh token or a code from elsewhere, which was not spent.
+    Unspent,
+    /// Whatever there was is spent; this says so.
+    Spent(String),
 }
 
 /// What a redemption came to, seen from the caller.
@@ -127,7 +144,11 @@ fn look<V: Vault>(
     match (judge(record.map(|record| &record.clear), wish, clock::now()), record) {
         (Need::Nothing, Some(record)) => Ok(Some(answer(record, wish, source))),
         (Need::Renewal, _) => Ok(None),
-        _ => Err(login_needed(vault, record)),
+        _ => match vault.seed()? {
+            Seed::Unspent => Ok(None),
+            Seed::Spent(why) => Err(login_needed(vault.ended().unwrap_or(why))),
+            Seed::None => Err(login_needed(why_ended(vault, record))),
+        },
     }
 }
 
@@ -152,14 +173,17 @@ fn fall_back(record: Option<TokenRecord>, wish: &Wish, failure: Failure) -> Outc
     }
 }
 
-fn login_needed<V: Vault>(vault: &V, record: Option<&TokenRecord>) -> Failure {
-    let why = match record {
+fn login_needed(why: String) -> Failure {
+    Failure::new(Code::InteractionRequired, why)
+}
+
+fn why_ended<V: Vault>(vault: &V, record: Option<&TokenRecord>) -> String {
+    match record {
         None => "nobody is logged in to this server".to_owned(),
         Some(_) => vault.ended().unwrap_or_else(|| {
             "the stored login has ended, and there is no refresh token to renew it with".to_owned()
         }),
-    };
-    Failure::new(Code::InteractionRequired, why)
+    }
 }
 
 fn lock_timeout() -> Failure {

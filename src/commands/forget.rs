@@ -6,7 +6,7 @@
 use super::revoke::{self, Revocation};
 use super::session::{say, store_of};
 use crate::cli::EraseScope;
-use crate::config::{Environment, Loaded};
+use crate::config::{Environment, Loaded, Seeds};
 use crate::failure::{Code, Failure, Outcome};
 use crate::store::Slot;
 use crate::store::intent::Claim;
@@ -60,7 +60,8 @@ pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outc
     let slot = Slot::new(&store, order.name);
     // The client is read before its registration goes.
     let client = slot.client().ok().flatten();
-    let taken = take(order, &slot).map_err(|failure| failure.of_server(order.name))?;
+    let seeds = loaded.server.as_ref().map(|server| server.seeds.clone()).unwrap_or_default();
+    let taken = take(order, &slot, &seeds).map_err(|failure| failure.of_server(order.name))?;
     let Some(taken) = taken else { return Ok(Forgotten::Newer) };
     if !taken.any {
         return Ok(Forgotten::Nothing);
@@ -70,19 +71,23 @@ pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outc
 }
 
 /// `None` where a newer token is stored.
-fn take(order: &Order, slot: &Slot) -> Outcome<Option<Taken>> {
+fn take(order: &Order, slot: &Slot, seeds: &Seeds) -> Outcome<Option<Taken>> {
     let mut taken = Taken { record: None, any: false };
     slot.store().check()?;
-    if !slot.store().cache().is_dir() {
+    if *seeds != Seeds::default() && order.scope != EraseScope::Client {
+        slot.store().prepare()?;
+    } else if !slot.store().cache().is_dir() {
         return Ok(Some(taken));
     }
-    let (_held, claim) = wait_for_lock(order, slot)?;
+    let (held, claim) = wait_for_lock(order, slot)?;
     if order.scope != EraseScope::Client {
         (taken.record, taken.any) = read(order, slot, &claim)?;
         let stored = taken.record.as_ref().map(|record| record.clear.generation.as_str());
         if order.if_generation.is_some() && stored.is_some() && stored != order.if_generation {
             return Ok(None);
         }
+        // First of all: a seed must not bring back what is erased, even when this process ends here.
+        slot.spend_seeds(&held, &seeds.secrets(), order.scope == EraseScope::All)?;
         taken.any |= slot.erase(claim)?;
     }
     if order.scope != EraseScope::Tokens {

@@ -26,6 +26,7 @@ mod read;
 mod secret_command;
 mod secret_keys;
 mod secret_source;
+mod seeds;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use list::load_all;
 pub use load::{load, names, names_at};
 pub use private_key::{Credentials, PrivateKey};
 pub use secret_source::{SecretPlace, SecretSource, Setting};
+pub use seeds::{CodeSeed, Seeds};
 pub use server::{AuthMethod, Callback, Grant, Interactive, Network, ResourceParameter, Server};
 
 use crate::failure::{Code, Failure, Outcome};

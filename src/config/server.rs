@@ -3,7 +3,7 @@
 //! Plain values, checked before they get here. They cross to the refresh process as they stand, secrets
 //! included, over a private socket and nowhere else.
 
-use super::SecretSource;
+use super::{SecretSource, Seeds};
 use crate::jose::Algorithm;
 use crate::secret::{Pairs, Secret};
 use serde::{Deserialize, Serialize};
@@ -163,6 +163,8 @@ pub struct Server {
     pub private_key_id: Option<String>,
     /// The algorithm that the private key must be for.
     pub signing_algorithm: Option<Algorithm>,
+    /// What a login may begin with that was obtained elsewhere.
+    pub seeds: Seeds,
     /// The configured client authentication method.
     pub auth_method: Option<AuthMethod>,
     /// URL of a Client ID Metadata Document: the client's identifier where the authorization server reads

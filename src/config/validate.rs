@@ -5,7 +5,7 @@
 
 use super::merge::Merged;
 use super::server::REFRESH_SKEW_SECONDS;
-use super::{Environment, Grant, ResourceParameter, Server, client, header, login, place};
+use super::{Environment, Grant, ResourceParameter, Seeds, Server, client, header, login, place, seeds};
 use crate::failure::Outcome;
 use crate::oauth::url::{endpoint, server_url};
 use std::path::{Path, PathBuf};
@@ -66,6 +66,10 @@ pub(super) fn validate(name: &str, mut merged: Merged, env: &Environment) -> Out
     client::fill(merged, &mut server, env)?;
     requests(merged, &mut server)?;
     login::fill(merged, &mut server, env)?;
+    seeds::fill(merged, &mut server)?;
+    if let Some(key) = undiscovered(&server) {
+        return Err(merged.missing(key, "is missing; it is needed because discovery is off"));
+    }
     switches(merged, &mut server)?;
     let cache_dir = absolute_path(merged, "tokenCacheDir", env)?;
     match merged.left_over() {
@@ -82,10 +86,7 @@ fn endpoints(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     server.trusted_issuer = merged.parsed("trustedIssuer", plain_endpoint)?;
     server.metadata_url = merged.parsed("metadataUrl", plain_endpoint)?;
     server.discovery = merged.flag("enabled")?.unwrap_or(true);
-    match undiscovered(server) {
-        Some(key) => Err(merged.missing(key, "is missing; it is needed because discovery is off")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// An endpoint that is neither given nor to be discovered.
@@ -93,7 +94,7 @@ fn undiscovered(server: &Server) -> Option<&'static str> {
     if server.discovery {
         return None;
     }
-    let login = server.grant == Grant::AuthorizationCode;
+    let login = server.grant == Grant::AuthorizationCode && server.seeds == Seeds::default();
     match (&server.token_url, &server.authorization_url) {
         (None, _) => Some("tokenUrl"),
         (_, None) if login => Some("authorizationUrl"),

@@ -12,6 +12,8 @@ mod connection;
 pub mod head;
 pub mod listener;
 
+use crate::config::Callback;
+use crate::failure::Outcome;
 use crate::secret::Secret;
 pub use address::default_redirect_uris;
 use head::RequestHead;
@@ -41,6 +43,17 @@ pub struct IssuerRule {
     pub issuer: Option<String>,
     /// Whether its metadata says `authorization_response_iss_parameter_supported`.
     pub advertised: bool,
+}
+
+/// The redirect URI that `callback` announces, where it fixes one: it is configured, or its port is.
+///
+/// # Errors
+/// `config_invalid` for settings that cannot work, or that leave the port to chance.
+pub fn redirect_uri(callback: &Callback) -> Outcome<String> {
+    match &callback.redirect_uri {
+        Some(uri) => Ok(uri.clone()),
+        None => address::Plan::of(callback)?.fixed_redirect_uri(),
+    }
 }
 
 /// The judge's answer.

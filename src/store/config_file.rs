@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long another change is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Replaces the content of the file at `path` by what `make` returns; `make` runs under a lock, so what it
 /// reads is what it changes. A link at `path` is kept: its target is replaced.

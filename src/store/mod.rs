@@ -13,6 +13,7 @@ pub mod place;
 pub mod record;
 pub mod reserve;
 pub mod seal;
+pub mod seeds;
 pub mod slot;
 pub mod state;
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Kind {
     Intent,
     /// A client registration.
     Client,
+    /// Which seeds were spent.
+    Seeds,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             Self::Token => "mcp-credential/token/1",
             Self::Intent => "mcp-credential/intent/1",
             Self::Client => "mcp-credential/client/1",
+            Self::Seeds => "mcp-credential/seeds/1",
         }
     }
 }

@@ -162,7 +162,7 @@ impl<'s> Slot<'s> {
         }
     }
 
-    fn damaged(&self, path: &Path, damage: Damage) -> Failure {
+    pub(super) fn damaged(&self, path: &Path, damage: Damage) -> Failure {
         let next = match damage {
             Damage::NewerFormat => "use that version, or erase the login",
             Damage::OtherKey => "give the right key back, or erase the login",

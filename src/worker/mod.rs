@@ -11,9 +11,11 @@ mod job;
 mod plan;
 mod redeem;
 mod request;
+mod seed;
 
 pub use child::run;
 pub use job::{Job, Task};
+pub use seed::{all_spent, next as next_seed};
 
 use crate::broker::{Answer, Redeemed};
 use crate::failure::{Code, Failure};

@@ -1,16 +1,18 @@
 //! What exactly is sent: the token request, and whom its token will be bound to.
 
 use super::job::{Job, Task};
+use super::seed::{self, Seed, Spending};
 use crate::binding;
+use crate::broker::Source;
 use crate::client;
-use crate::config::{Grant, Network};
+use crate::config::{Grant, Network, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::discover;
 use crate::oauth::grant::{GrantRequest, Granted, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use crate::secret::Secret;
 use crate::store::Slot;
-use crate::token::{Clear, NO_PREDECESSOR, TokenRecord};
+use crate::token::{Clear, NO_PREDECESSOR, TokenRecord, split_scope};
 use std::time::{Duration, Instant};
 
 /// How long finding out where to send a first grant may take: the lock is held meanwhile.
@@ -21,6 +23,10 @@ const DISCOVERY: Duration = Duration::from_secs(30);
 pub struct Plan {
     /// What is sent.
     pub request: TokenRequest,
+    /// The seed that it spends, where it does.
+    pub seed: Option<Spending>,
+    /// Where its token comes from.
+    pub source: Source,
     base: Base,
 }
 
@@ -29,8 +35,9 @@ pub struct Plan {
 enum Base {
     /// A stored record is renewed.
     Stored(Box<TokenRecord>),
-    /// A first record is made, bound to this.
-    New(Box<Clear>),
+    /// A first record is made, bound to this. The second value is the refresh token that stays where the answer
+    /// brings no new one.
+    New(Box<Clear>, Option<Secret>),
 }
 
 impl Plan {
@@ -49,7 +56,11 @@ impl Plan {
     pub fn record(&self, granted: &Granted, generation: String) -> TokenRecord {
         match &self.base {
             Base::Stored(stored) => TokenRecord::renewed(stored, granted, generation),
-            Base::New(clear) => TokenRecord::first((**clear).clone(), granted, generation),
+            Base::New(clear, kept) => {
+                let refresh_token = granted.refresh_token.clone().or_else(|| kept.clone());
+                let granted = Granted { refresh_token, ..granted.clone() };
+                TokenRecord::first((**clear).clone(), &granted, generation)
+            }
         }
     }
 }
@@ -64,11 +75,14 @@ pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Pla
         Task::Exchange { request, clear } => {
             let predecessor = stored.map_or(NO_PREDECESSOR, |stored| &stored.clear.generation).to_owned();
             let clear = Clear { predecessor, ..(**clear).clone() };
-            Ok(Plan { request: (**request).clone(), base: Base::New(Box::new(clear)) })
+            let base = Base::New(Box::new(clear), None);
+            Ok(Plan { request: (**request).clone(), seed: None, source: Source::Login, base })
         }
         Task::Renew { .. } => match stored {
-            Some(stored) => renewal(job, slot, stored),
-            None => first_grant(job),
+            Some(stored) if stored.refresh_token.is_some() || stored.clear.grant.is_unattended() => {
+                renewal(job, slot, stored)
+            }
+            stored => first_grant(job, slot, stored),
         },
     }
 }
@@ -76,9 +90,9 @@ pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Pla
 fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
     let server = &job.server;
     binding::check(server, &stored.clear)?;
-    let grant = match (&stored.refresh_token, stored.clear.grant) {
-        (_, Grant::ClientCredentials) => GrantRequest::ClientCredentials,
-        (Some(token), _) => GrantRequest::RefreshToken { token: token.clone() },
+    let (grant, source) = match (&stored.refresh_token, stored.clear.grant) {
+        (_, Grant::ClientCredentials) => (GrantRequest::ClientCredentials, Source::Granted),
+        (Some(token), _) => (GrantRequest::RefreshToken { token: token.clone() }, Source::Refreshed),
         (None, _) => {
             return Err(Failure::new(Code::InteractionRequired, "the stored login has no refresh token"));
         }
@@ -99,14 +113,23 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
     };
-    Ok(Plan { request, base: Base::Stored(Box::new(base)) })
+    Ok(Plan { request, seed: None, source, base: Base::Stored(Box::new(base)) })
 }
 
-/// A grant without a person, the first time: where to send it is found out now.
-fn first_grant(job: &Job) -> Outcome<Plan> {
+/// A grant without a person, the first time, or a login that began elsewhere: where to send it is found out now.
+/// `stored` is a login that has ended.
+fn first_grant(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Plan> {
     let server = &job.server;
-    let Some(client_id) = server.client_id.as_ref().filter(|_| server.grant.is_unattended()) else {
-        return Err(Failure::new(Code::InteractionRequired, "nobody is logged in to this server"));
+    stored.map_or(Ok(()), |stored| binding::check(server, &stored.clear))?;
+    let seed = if server.grant.is_unattended() { None } else { seed::next(server, slot)? };
+    let grant = match &seed {
+        Some(seed) => Some(seed.request(server)?),
+        None => server.grant.is_unattended().then_some(GrantRequest::ClientCredentials),
+    };
+    let (Some(grant), Some(client_id)) = (grant, &server.client_id) else {
+        let text =
+            stored.map_or("nobody is logged in to this server", |_| "the stored login has no refresh token");
+        return Err(Failure::new(Code::InteractionRequired, text));
     };
     let found = discover(&http(&job.network)?, server, None)?;
     let client = client::configured(server, client_id, job.credentials.clone(), &found)?;
@@ -114,14 +137,30 @@ fn first_grant(job: &Job) -> Outcome<Plan> {
         server: server.name.clone(),
         token_endpoint: found.token_endpoint.clone(),
         client: client.clone(),
-        grant: GrantRequest::ClientCredentials,
-        scope: found.scope.clone(),
+        scope: scope(server, &grant, found.scope.clone()),
+        grant,
         resource: found.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
     };
-    let clear = binding::template(server, &found, &client);
-    Ok(Plan { request, base: Base::New(Box::new(clear)) })
+    let mut clear = binding::template(server, &found, &client);
+    stored.map_or(NO_PREDECESSOR, |stored| &stored.clear.generation).clone_into(&mut clear.predecessor);
+    if seed.is_some() {
+        // Its scopes were asked for elsewhere; only the configuration can tell which.
+        clear.scopes_requested = server.scope.as_deref().map(split_scope);
+    }
+    let kept = seed.as_ref().and_then(Seed::kept).cloned();
+    let base = Base::New(Box::new(clear), kept);
+    Ok(Plan { request, seed: seed.as_ref().map(Spending::of), source: Source::Granted, base })
+}
+
+/// `scope` of a first request. A refresh token and a code have theirs already (RFC 6749, sections 4.1.3 and 6).
+fn scope(server: &Server, grant: &GrantRequest, found: Option<String>) -> Option<String> {
+    match grant {
+        GrantRequest::ClientCredentials => found,
+        GrantRequest::RefreshToken { .. } => server.scope.clone().filter(|_| server.scope_on_refresh),
+        GrantRequest::AuthorizationCode { .. } => None,
+    }
 }
 
 fn http(network: &Network) -> Outcome<Http> {

@@ -5,8 +5,6 @@ use super::child::fault;
 use super::job::{Job, Message, Task};
 use super::plan::{self, Plan};
 use super::request;
-use crate::broker::Source;
-use crate::config::Grant;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::grant::Answer;
 use crate::store::intent::Claim;
@@ -83,6 +81,13 @@ impl<'a> Redemption<'a> {
             reservation.release();
             return Ok(None);
         }
+        if let Some(seed) = &plan.seed {
+            if let Err(failure) = seed.begin(self.slot, &self.held) {
+                reservation.release();
+                return Err(failure);
+            }
+            self.in_doubt |= seed.was_sent;
+        }
         Ok(Some(Ready { plan, stored, generation, reservation }))
     }
 
@@ -121,7 +126,10 @@ impl<'a> Redemption<'a> {
             reservation.doubt();
         }
         match sent.answer {
-            Answer::Granted(granted) => self.save(&plan.record(&granted, generation), reservation, tell),
+            Answer::Granted(granted) => {
+                let record = plan.record(&granted, generation);
+                self.save(&record, &plan, reservation, tell);
+            }
             Answer::Dead(_) if self.has_moved_on(stored.as_ref()) => {
                 log::info!("the refused token has been replaced meanwhile");
                 reservation.release();
@@ -129,16 +137,22 @@ impl<'a> Redemption<'a> {
                 tell(&Message::Again);
             }
             Answer::Dead(failure) => {
-                let failure = self.bury(stored.as_ref(), failure, &mut reservation);
+                let failure = self.bury(&plan, stored.as_ref(), failure, &mut reservation);
                 reservation.release();
                 self.end(&failure, tell);
             }
-            Answer::Transient(failure) | Answer::Ambiguous(failure) => {
+            Answer::Ambiguous(failure) => {
                 reservation.release();
+                self.end(&failure, tell);
+            }
+            Answer::Transient(failure) => {
+                reservation.release();
+                self.spare_seed(&plan, sent.lost_before);
                 self.end(&failure, tell);
             }
             Answer::Refused(failure) => {
                 reservation.release();
+                self.spare_seed(&plan, sent.lost_before);
                 self.suspect_client(&plan, &failure);
                 self.end(&failure, tell);
             }
@@ -151,15 +165,18 @@ impl<'a> Redemption<'a> {
         is_renewal && self.slot.peek().is_ok_and(|now| generation_of(now.as_ref()) != generation_of(stored))
     }
 
-    fn save(self, record: &TokenRecord, mut reservation: Reservation, tell: &dyn Fn(&Message)) {
+    fn save(self, record: &TokenRecord, plan: &Plan, mut reservation: Reservation, tell: &dyn Fn(&Message)) {
         let done = |persisted| Message::Done {
             clear: Box::new(record.clear.clone()),
             access_token: record.access_token.clone(),
-            source: self.source(),
+            source: plan.source,
             persisted,
         };
         if reservation.commit(record).is_ok() {
             self.slot.state().update(crate::store::state::State::succeed);
+            if let Some(seed) = &plan.seed {
+                seed.over(self.slot, &self.held);
+            }
             log::info!("generation {} is saved", record.clear.generation);
             let message = done(true);
             drop(reservation);
@@ -170,17 +187,28 @@ impl<'a> Redemption<'a> {
         save_late(&mut reservation, record);
     }
 
-    fn source(&self) -> Source {
-        match (&self.job.task, self.job.server.grant) {
-            (Task::Exchange { .. }, _) => Source::Login,
-            (Task::Renew { .. }, Grant::ClientCredentials) => Source::Granted,
-            (Task::Renew { .. }, Grant::AuthorizationCode) => Source::Refreshed,
+    /// A complete answer that spent nothing leaves the seed as it was, unless an earlier try was lost.
+    fn spare_seed(&self, plan: &Plan, lost_before: bool) {
+        if let Some(seed) = plan.seed.as_ref().filter(|_| !lost_before) {
+            seed.untouched(self.slot, &self.held);
         }
     }
 
     /// A proved refusal of the refresh token removes it, and it alone: the access token is good until it
     /// ends. Later calls then send nothing.
-    fn bury(&self, stored: Option<&TokenRecord>, failure: Failure, reservation: &mut Reservation) -> Failure {
+    fn bury(
+        &self,
+        plan: &Plan,
+        stored: Option<&TokenRecord>,
+        failure: Failure,
+        reservation: &mut Reservation,
+    ) -> Failure {
+        if let Some(seed) = &plan.seed {
+            seed.over(self.slot, &self.held);
+            let failure = seed.refused(&failure, self.in_doubt, self.slot.name());
+            self.slot.state().update(|state| state.ended = Some(failure.message.clone()));
+            return failure;
+        }
         let (Task::Renew { .. }, Some(stored)) = (&self.job.task, stored) else { return failure };
         let why = if self.in_doubt {
             "a previous refresh was interrupted before its answer could be saved, and the server does not accept the old refresh token any more".to_owned()

@@ -228,7 +228,10 @@ fn case_78_no_wrong_configuration_says_a_secret() {
         json!({"clientId": "app", "clientsecret": CLIENT_SECRET}),
         json!({"clientId": "app", "clientSecret": CLIENT_SECRET, "extraParams": {"code": EXTRA}}),
         json!({"clientId": "app", "extraParams": EXTRA}),
-        json!({"clientId": "app", "refreshToken": CLIENT_SECRET}),
+        json!({"refreshToken": CLIENT_SECRET}),
+        json!({"clientId": "app", "refreshToken": format!("{CLIENT_SECRET}\n")}),
+        json!({"clientId": "app", "authorizationCode": CLIENT_SECRET}),
+        json!({"clientId": "app", "codeVerifier": CLIENT_SECRET}),
         json!({"clientId": "app", "clientSecretCommand": ["sh", "-c", format!("echo {CLIENT_SECRET}; echo two")]}),
         json!({"clientId": "app", "clientSecretCommand": ["sh", "-c", format!("echo {CLIENT_SECRET} >&2; exit 1")]}),
     ] {

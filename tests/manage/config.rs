@@ -32,7 +32,7 @@ fn each_mistake_is_named_by_its_key_with_the_way_out() {
             "servers.demo.oauth2.grant",
             "not supported by this version",
         ),
-        (oauth2(&json!({"refreshToken": "x"})), "servers.demo.oauth2.refreshToken", "remove it"),
+        (oauth2(&json!({"refreshToken": "x"})), "servers.demo.oauth2.clientId", "belongs to the client"),
         (
             oauth2(&json!({"callbackHost": "example.com"})),
             "servers.demo.oauth2.callbackHost",

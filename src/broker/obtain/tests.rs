@@ -16,6 +16,7 @@ struct Scripted {
     /// What another process has saved by the time its lock comes to us.
     comes_with_the_lock: RefCell<Option<TokenRecord>>,
     shared: Option<Failure>,
+    seed: Seed,
 }
 
 enum Redemption {
@@ -57,6 +58,7 @@ fn vault(record: Option<TokenRecord>, redemptions: Vec<Redemption>) -> Scripted 
         arrives: RefCell::new(None),
         comes_with_the_lock: RefCell::new(None),
         shared: None,
+        seed: Seed::None,
     }
 }
 
@@ -80,6 +82,10 @@ impl Vault for Scripted {
 
     fn ended(&self) -> Option<String> {
         None
+    }
+
+    fn seed(&self) -> Outcome<Seed> {
+        Ok(self.seed.clone())
     }
 
     fn redeem(&self, (): (), _generation: &str, _deadline: Instant) -> Redeemed {
@@ -201,6 +207,30 @@ fn a_vanished_refresh_process_is_replaced_a_few_times() {
     let never = vault(Some(expired("one")), (0..VANISHED_LIMIT).map(|_| Redemption::Vanishes).collect());
     assert_eq!(obtain(&never, &wish(), soon()).unwrap_err().code, Code::Unavailable);
     assert_eq!(never.requests.get(), VANISHED_LIMIT);
+}
+
+#[test]
+fn a_seed_begins_what_is_not_there_or_has_ended_and_nothing_else() {
+    let ended =
+        || TokenRecord { clear: Clear { can_refresh: false, ..expired("one").clear }, ..expired("one") };
+    for record in [None, Some(ended())] {
+        let vault = Scripted { seed: Seed::Unspent, ..vault(record, vec![Redemption::Succeeds]) };
+        assert_eq!(obtain(&vault, &wish(), soon()).unwrap().clear.generation, "new");
+    }
+    for record in [
+        fresh("one"),
+        TokenRecord { clear: Clear { can_refresh: false, ..ageing("one").clear }, ..ageing("one") },
+    ] {
+        let vault = Scripted { seed: Seed::Unspent, ..vault(Some(record), vec![]) };
+        assert_eq!(obtain(&vault, &wish(), soon()).unwrap().source, Source::Cache);
+    }
+}
+
+#[test]
+fn a_spent_seed_needs_a_person_and_says_so() {
+    let vault = Scripted { seed: Seed::Spent("was used already".into()), ..vault(None, vec![]) };
+    let failure = obtain(&vault, &wish(), soon()).unwrap_err();
+    assert_eq!((failure.code, failure.message.as_str()), (Code::InteractionRequired, "was used already"));
 }
 
 #[test]

@@ -95,9 +95,9 @@ fn what_is_wrong_in_the_environment_is_told_by_the_variable() {
         ("OAUTH2_EXTRA_PARAMS", "{", "object of texts"),
         ("OAUTH2_EXTRA_PARAMS", r#"{"a":1}"#, "texts alone"),
         ("OAUTH2_AUTH_STYLE", "cookie", "header, body, none or private_key_jwt"),
-        ("OAUTH2_REFRESH_TOKEN", "hunter2", "not supported by this version"),
-        ("OAUTH2_AUTHORIZATION_CODE", "hunter2", "not supported by this version"),
-        ("OAUTH2_CODE_VERIFIER", "hunter2", "not supported by this version"),
+        ("OAUTH2_REFRESH_TOKEN", "hunter2\n", "perhaps a line end"),
+        ("OAUTH2_AUTHORIZATION_CODE", "hunter2\u{7f}", "perhaps a line end"),
+        ("OAUTH2_CODE_VERIFIER", "hunter2", "43 to 128"),
     ] {
         let failure = Home::new()
             .refusal(&[("UPSTREAM_URL", URL.1), (name, value)].as_slice()[usize::from(name == URL.0)..]);

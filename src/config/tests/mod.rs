@@ -10,6 +10,7 @@ mod places;
 mod proxy_format;
 mod schema;
 mod secrets;
+mod seeds;
 mod values;
 
 use super::{Environment, Loaded, Server, load};

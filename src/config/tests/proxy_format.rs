@@ -80,10 +80,7 @@ fn its_keys_are_checked_with_their_own_paths() {
         (r#"{"upstream":{"url":"https://a.example"},"discovery":{"enable":true}}"#, "`discovery.enable`"),
         (r#"{"upstream":{"url":"https://a.example"},"log":{"lvl":"info"}}"#, "`log.lvl`"),
         (r#"{"upstream":"https://a.example"}"#, "`upstream`"),
-        (
-            r#"{"upstream":{"url":"https://a.example"},"oauth2":{"refreshToken":"r"}}"#,
-            "`oauth2.refreshToken`",
-        ),
+        (r#"{"upstream":{"url":"https://a.example"},"oauth2":{"refreshToken":"r"}}"#, "`oauth2.clientId`"),
     ] {
         assert_says(&Home::with(text).refusal(&[]), Code::ConfigInvalid, &[path]);
     }

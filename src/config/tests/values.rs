@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{
-    AuthMethod, Callback, Grant, Interactive, ResourceParameter, SecretPlace, SecretSource, Setting,
+    AuthMethod, Callback, Grant, Interactive, ResourceParameter, SecretPlace, SecretSource, Seeds, Setting,
 };
 use crate::jose::Algorithm;
 
@@ -61,6 +61,7 @@ fn every_supported_key_reaches_the_server() {
         private_key: SecretSource::default(),
         private_key_id: None,
         signing_algorithm: None,
+        seeds: Seeds::default(),
         auth_method: Some(AuthMethod::ClientSecretPost),
         client_metadata_url: some("https://corp.example.com/client.json"),
         client_name: "Me".to_owned(),
@@ -244,9 +245,6 @@ fn what_this_version_does_not_support_is_said_and_not_ignored() {
         "idpIdTokenEnv",
         "idpIdTokenCommand",
         "dpop",
-        "authorizationCode",
-        "codeVerifier",
-        "refreshToken",
     ] {
         assert_refused(&format!(r#"{{"{key}":"hunter2"}}"#), key, "not supported by this version");
         assert!(

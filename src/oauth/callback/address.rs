@@ -99,6 +99,15 @@ impl Plan {
         }
     }
 
+    /// The redirect URI, where it is known before anything listens.
+    pub(super) fn fixed_redirect_uri(&self) -> Outcome<String> {
+        if self.port == 0 && self.redirect.is_none() {
+            let what = "the redirect URI is not fixed; set `callbackPort` or `redirectUri`";
+            return Err(Failure::new(Code::ConfigInvalid, what));
+        }
+        Ok(self.redirect_uri(self.port))
+    }
+
     /// The loopback port that the browser goes to when `port` is listened on, if it goes to loopback.
     pub(super) fn browser_port(&self, port: u16) -> Option<u16> {
         match &self.redirect {
