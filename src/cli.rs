@@ -251,7 +251,13 @@ pub struct AddArgs {
     /// The scopes to ask for, separated by blanks
     #[arg(long)]
     pub scope: Option<String>,
-    /// How tokens are obtained: `authorization_code` or `client_credentials`
+    /// A file that holds the assertion of `jwt_bearer`, read anew at each grant
+    #[arg(long, value_name = "PATH")]
+    pub assertion_file: Option<String>,
+    /// An environment variable that holds the assertion of `jwt_bearer`
+    #[arg(long, value_name = "VARIABLE")]
+    pub assertion_env: Option<String>,
+    /// How tokens are obtained: `authorization_code`, `client_credentials`, `jwt_bearer` or `enterprise_managed`
     #[arg(long)]
     pub grant: Option<String>,
     /// The token endpoint, where it cannot be discovered

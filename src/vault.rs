@@ -3,7 +3,7 @@
 use crate::binding;
 use crate::broker::{Redeemed, Seed, Vault};
 use crate::clock;
-use crate::config::{Environment, Network, SecretSource, Seeds, Server};
+use crate::config::{Environment, Network, SecretSource, Secrets, Seeds, Server};
 use crate::failure::{Failure, Outcome};
 use crate::store::Slot;
 use crate::store::lock::{Held, LockFile};
@@ -50,8 +50,13 @@ impl<'a> StoreVault<'a> {
     /// Hands the lock to a worker that does `task`.
     #[must_use]
     pub fn work(&self, lock: Held, task: Task, deadline: Instant) -> Redeemed {
-        let credentials = match self.server.credentials(self.environment, Some(deadline)) {
-            Ok(credentials) => credentials,
+        // An exchange carries its client's credentials in its request.
+        let secrets = match task {
+            Task::Renew { .. } => Secrets::read(self.server, self.environment, deadline),
+            Task::Exchange { .. } => Ok(Secrets::default()),
+        };
+        let secrets = match secrets {
+            Ok(secrets) => secrets,
             Err(failure) => return Redeemed::Failed(failure),
         };
         let none = SecretSource::default;
@@ -59,7 +64,7 @@ impl<'a> StoreVault<'a> {
         if !matches!(task, Task::Renew { .. }) {
             server.seeds = Seeds::default();
         }
-        let job = Job::new(self.slot.store(), server, credentials, self.network.clone(), task);
+        let job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task);
         worker::redeem(lock, &job, deadline)
     }
 

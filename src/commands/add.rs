@@ -14,7 +14,9 @@ use crate::store::config_file;
 /// stands for another URL already, `cache_unwritable`.
 pub fn run(args: &AddArgs, environment: &Environment) -> Outcome<()> {
     write(&args.name, &new_server(args), environment)?;
-    let next = if args.grant.as_deref() == Some("client_credentials") { "get" } else { "login" };
+    let unattended = ["client_credentials", "jwt_bearer", "enterprise_managed"];
+    let needs_login = args.grant.as_deref().is_none_or(|grant| !unattended.contains(&grant));
+    let next = if needs_login { "login" } else { "get" };
     reply::note(&format!("{} stands for {}; next: mcp-credential {next} {}", args.name, args.url, args.name));
     Ok(())
 }
@@ -25,6 +27,8 @@ fn new_server(args: &AddArgs) -> NewServer {
         ("clientSecretFile", &args.client_secret_file),
         ("clientSecretEnv", &args.client_secret_env),
         ("privateKeyFile", &args.private_key_file),
+        ("assertionFile", &args.assertion_file),
+        ("assertionEnv", &args.assertion_env),
         ("scope", &args.scope),
         ("grant", &args.grant),
         ("tokenUrl", &args.token_url),

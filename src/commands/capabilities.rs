@@ -7,11 +7,13 @@ use clap::{CommandFactory, ValueEnum};
 use serde_json::json;
 
 /// What a caller may rely on besides verbs and formats.
-const FEATURES: [&str; 10] = [
+const FEATURES: &[&str] = &[
     "client_credentials",
     "client_metadata_document",
     "conditional_erase",
     "dynamic_registration",
+    "enterprise_managed",
+    "jwt_bearer",
     "min_ttl",
     "private_key_jwt",
     "rejected_generation",

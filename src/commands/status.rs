@@ -193,7 +193,7 @@ impl Summary {
             say("issuer", clear.issuer.as_deref());
             say("token endpoint", Some(&clear.token_endpoint));
             say("resource", clear.resource.as_deref());
-            say("client", Some(&clear.client_id));
+            say("client", Some(clear.client_id.as_str()).filter(|id| !id.is_empty()));
             say("authentication", Some(clear.token_endpoint_auth_method.as_str()));
             say("scopes", clear.scopes.as_ref().map(|scopes| scopes.join(" ")).as_deref());
             say("asked for", narrowed(clear).as_deref());

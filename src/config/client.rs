@@ -28,7 +28,8 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
         _ if has_secret => Some("the client secret"),
         _ if has_key => Some("privateKeyFile"),
         Grant::ClientCredentials => Some("the grant client_credentials"),
-        Grant::AuthorizationCode => None,
+        Grant::EnterpriseManaged => Some("the grant enterprise_managed"),
+        Grant::AuthorizationCode | Grant::JwtBearer => None,
     };
     if let (None, Some(why)) = (&server.client_id, needed_by) {
         return Err(merged.missing("clientId", &format!("is missing; {why} needs it")));
@@ -46,7 +47,7 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
 fn auth_style(merged: &mut Merged, server: &Server) -> Outcome<Option<AuthMethod>> {
     let has_secret = server.client_secret.is_given();
     let has_key = server.private_key.is_given();
-    let known_public = server.client_id.is_some() && !has_secret && server.grant == Grant::AuthorizationCode;
+    let known_public = server.client_id.is_some() && !has_secret && server.grant != Grant::ClientCredentials;
     merged.parsed("authStyle", |style| match style {
         "private_key_jwt" if has_key => Ok(AuthMethod::PrivateKeyJwt),
         "private_key_jwt" => Err("is `private_key_jwt`, which needs privateKeyFile".to_owned()),

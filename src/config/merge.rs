@@ -59,6 +59,11 @@ impl Merged {
         Some(self.stated.swap_remove(index))
     }
 
+    /// A stated value whose key begins with `prefix`.
+    pub fn beginning_with(&self, prefix: &str) -> Option<&Stated> {
+        self.stated.iter().find(|stated| stated.key.name.starts_with(prefix))
+    }
+
     /// A value that nobody took.
     pub fn left_over(&self) -> Option<&Stated> {
         KEYS.iter().find_map(|key| self.stated.iter().find(|stated| stated.key.name == key.name))

@@ -11,6 +11,7 @@ pub mod edit;
 mod entry;
 pub mod environment;
 mod file;
+mod grant;
 mod header;
 mod keys;
 mod list;
@@ -26,6 +27,7 @@ mod read;
 mod secret_command;
 mod secret_keys;
 mod secret_source;
+mod secrets;
 mod seeds;
 pub mod server;
 #[cfg(test)]
@@ -37,8 +39,11 @@ pub use list::load_all;
 pub use load::{load, names, names_at};
 pub use private_key::{Credentials, PrivateKey};
 pub use secret_source::{SecretPlace, SecretSource, Setting};
+pub use secrets::Secrets;
 pub use seeds::{CodeSeed, Seeds};
-pub use server::{AuthMethod, Callback, Grant, Interactive, Network, ResourceParameter, Server};
+pub use server::{
+    AuthMethod, Callback, Grant, IdentityProvider, Interactive, Network, ResourceParameter, Server,
+};
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;

@@ -29,6 +29,8 @@ pub enum Setting {
     Assertion,
     /// `idpIdTokenFile`, `idpIdTokenEnv`, `idpIdTokenCommand`: the person's ID token.
     IdpIdToken,
+    /// `idpClientSecretFile`, `idpClientSecretEnv`, `idpClientSecretCommand`.
+    IdpClientSecret,
     /// `privateKeyFile`: a key in PEM form, the only one that has several lines.
     PrivateKey,
 }
@@ -41,6 +43,7 @@ impl Setting {
             Self::ClientSecret => "clientSecret",
             Self::Assertion => "assertion",
             Self::IdpIdToken => "idpIdToken",
+            Self::IdpClientSecret => "idpClientSecret",
             Self::PrivateKey => "privateKey",
         }
     }
@@ -52,9 +55,24 @@ impl Setting {
             Self::ClientSecret => "client secret",
             Self::Assertion => "assertion",
             Self::IdpIdToken => "ID token",
+            Self::IdpClientSecret => "client secret for the identity provider",
             Self::PrivateKey => "private key",
         }
     }
+
+    /// What is wrong with the text beyond its lines, where its form is known.
+    fn problem(self, text: &str) -> Option<&'static str> {
+        let is_jwt = matches!(self, Self::Assertion | Self::IdpIdToken);
+        (is_jwt && !is_jwt_like(text))
+            .then_some("is no JWT, whose parts are base64url with dots between them")
+    }
+}
+
+/// Whether the text has the form of a signed or encrypted JWT (RFC 7519, section 3). Whether it is a good one
+/// is for the server to say.
+fn is_jwt_like(text: &str) -> bool {
+    let of_alphabet = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.bytes().all(of_alphabet) && matches!(text.split('.').count(), 3 | 5)
 }
 
 /// Where a secret lies.
@@ -183,7 +201,10 @@ impl SecretSource {
         let is_fine =
             |char: char| !char.is_control() || (may_have_lines && matches!(char, '\r' | '\n' | '\t'));
         match (line.chars().all(is_fine), may_have_lines) {
-            (true, _) => Ok(Secret::new(line)),
+            (true, _) => match self.setting.problem(line) {
+                Some(problem) => Err(problem.to_owned()),
+                None => Ok(Secret::new(line)),
+            },
             (false, true) => Err(format!("has a control character; it must be the {noun} alone")),
             (false, false) => {
                 Err(format!("has more than one line or a control character; it must be the {noun} alone"))

@@ -23,6 +23,11 @@ pub enum Grant {
     AuthorizationCode,
     /// RFC 6749, section 4.4: the client logs in as itself.
     ClientCredentials,
+    /// RFC 7523, section 2.1: a workload presents a JWT that its platform gave it.
+    JwtBearer,
+    /// MCP enterprise-managed authorization: the identity provider vouches for a person who is logged in there
+    /// (RFC 8693), and the authorization server takes its word (RFC 7523).
+    EnterpriseManaged,
 }
 
 impl Grant {
@@ -32,13 +37,18 @@ impl Grant {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
+            Self::JwtBearer => "jwt_bearer",
+            Self::EnterpriseManaged => "enterprise_managed",
         }
     }
 
     /// Whether a new token can be had without a person.
     #[must_use]
     pub fn is_unattended(self) -> bool {
-        self == Self::ClientCredentials
+        match self {
+            Self::AuthorizationCode => false,
+            Self::ClientCredentials | Self::JwtBearer | Self::EnterpriseManaged => true,
+        }
     }
 }
 
@@ -130,6 +140,23 @@ impl Default for Callback {
     }
 }
 
+/// The identity provider of `enterprise_managed`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IdentityProvider {
+    /// Its explicit token endpoint (`idpTokenUrl`).
+    pub token_url: Option<String>,
+    /// Its issuer (`idpIssuer`), whose metadata names the token endpoint where it is not given.
+    pub issuer: Option<String>,
+    /// The client as the identity provider knows it (`idpClientId`).
+    pub client_id: String,
+    /// Where that client's secret comes from; never sent to another process.
+    #[serde(skip)]
+    pub client_secret: SecretSource,
+    /// Where the person's ID token comes from; never sent to another process.
+    #[serde(skip)]
+    pub id_token: SecretSource,
+}
+
 // Five independent switches of one configuration block: an enum of their combinations would hide them.
 #[allow(clippy::struct_excessive_bools)]
 /// One server as the merged and validated configuration describes it.
@@ -165,6 +192,11 @@ pub struct Server {
     pub signing_algorithm: Option<Algorithm>,
     /// What a login may begin with that was obtained elsewhere.
     pub seeds: Seeds,
+    /// Where the assertion of `jwt_bearer` comes from; never sent to another process.
+    #[serde(skip)]
+    pub assertion: SecretSource,
+    /// The identity provider of `enterprise_managed`.
+    pub identity_provider: Option<IdentityProvider>,
     /// The configured client authentication method.
     pub auth_method: Option<AuthMethod>,
     /// URL of a Client ID Metadata Document: the client's identifier where the authorization server reads
@@ -208,7 +240,12 @@ impl Server {
     /// The environment variables that carry a secret of this server; no child process gets them.
     #[must_use]
     pub fn secret_variables(&self) -> Vec<&str> {
-        [&self.client_secret].into_iter().filter_map(SecretSource::variable).collect()
+        let idp = self.identity_provider.iter().flat_map(|idp| [&idp.client_secret, &idp.id_token]);
+        [&self.client_secret, &self.assertion]
+            .into_iter()
+            .chain(idp)
+            .filter_map(SecretSource::variable)
+            .collect()
     }
 
     /// The server of a stored login that no configuration speaks of any more, with the default settings.

@@ -5,7 +5,9 @@
 
 use super::merge::Merged;
 use super::server::REFRESH_SKEW_SECONDS;
-use super::{Environment, Grant, ResourceParameter, Seeds, Server, client, header, login, place, seeds};
+use super::{
+    Environment, Grant, ResourceParameter, Seeds, Server, client, grant, header, login, place, seeds,
+};
 use crate::failure::Outcome;
 use crate::oauth::url::{endpoint, server_url};
 use std::path::{Path, PathBuf};
@@ -14,17 +16,19 @@ use url::Host;
 /// The longest time that may be configured for anything, in seconds.
 pub(super) const DAY: u64 = 86_400;
 
-/// Grants that the configuration knows and this version does not speak.
-const LATER_GRANTS: [&str; 3] = ["device_code", "jwt_bearer", "enterprise_managed"];
-
 /// Form parameters of the token request that are ours to set; the first only where it is configured.
-const TOKEN_PARAMETERS: [&str; 12] = [
+const TOKEN_PARAMETERS: [&str; 17] = [
     "resource",
     "grant_type",
     "client_id",
     "client_secret",
     "client_assertion",
     "client_assertion_type",
+    "assertion",
+    "subject_token",
+    "subject_token_type",
+    "requested_token_type",
+    "device_code",
     "code",
     "code_verifier",
     "redirect_uri",
@@ -64,6 +68,7 @@ pub(super) fn validate(name: &str, mut merged: Merged, env: &Environment) -> Out
     let mut server = Server { name: name.to_owned(), url, ..Server::default() };
     endpoints(merged, &mut server)?;
     client::fill(merged, &mut server, env)?;
+    grant::fill(merged, &mut server, env)?;
     requests(merged, &mut server)?;
     login::fill(merged, &mut server, env)?;
     seeds::fill(merged, &mut server)?;
@@ -79,7 +84,7 @@ pub(super) fn validate(name: &str, mut merged: Merged, env: &Environment) -> Out
 }
 
 fn endpoints(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
-    server.grant = merged.parsed("grant", grant)?.unwrap_or_default();
+    server.grant = merged.parsed("grant", grant::named)?.unwrap_or_default();
     server.token_url = merged.parsed("tokenUrl", plain_endpoint)?;
     server.authorization_url = merged.parsed("authorizationUrl", plain_endpoint)?;
     server.issuer = merged.parsed("issuer", plain_endpoint)?;
@@ -102,19 +107,8 @@ fn undiscovered(server: &Server) -> Option<&'static str> {
     }
 }
 
-fn grant(text: &str) -> Result<Grant, String> {
-    match text {
-        "authorization_code" => Ok(Grant::AuthorizationCode),
-        "client_credentials" => Ok(Grant::ClientCredentials),
-        later if LATER_GRANTS.contains(&later) => {
-            Err(format!("asks for `{later}`, which is not supported by this version"))
-        }
-        _ => Err("must be authorization_code or client_credentials".to_owned()),
-    }
-}
-
 /// An endpoint, kept byte for byte: issuers are compared so.
-fn plain_endpoint(text: &str) -> Result<String, String> {
+pub(super) fn plain_endpoint(text: &str) -> Result<String, String> {
     endpoint(text).map(|_| text.to_owned()).map_err(|problem| format!("is no endpoint: {problem}"))
 }
 

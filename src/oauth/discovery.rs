@@ -8,6 +8,7 @@
 
 mod ask;
 mod fetch;
+mod identity_provider;
 mod issuer;
 mod metadata;
 mod resource;
@@ -27,6 +28,7 @@ use resource::Published;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use identity_provider::token_endpoint as idp_token_endpoint;
 pub use web::Web;
 
 /// What a login or a token request needs to know of the authorization server.
@@ -80,19 +82,22 @@ pub fn discover(web: &dyn Web, server: &Server, challenge: Option<&Challenge>) -
 fn explicit(server: &Server) -> Outcome<Option<Discovered>> {
     let authorization = configured_endpoint("authorizationUrl", server.authorization_url.as_deref())?;
     let token = configured_endpoint("tokenUrl", server.token_url.as_deref())?;
-    let login = server.grant == Grant::AuthorizationCode;
-    let complete = token.is_some() && (!login || (authorization.is_some() && server.client_id.is_some()));
+    // What else the grant needs, and whether that could do without discovery.
+    let (rest, has_client) = match server.grant {
+        Grant::AuthorizationCode => (authorization.is_some(), server.client_id.is_some()),
+        // The identity provider wants to know for which issuer it vouches.
+        Grant::EnterpriseManaged => (server.issuer.is_some(), true),
+        Grant::ClientCredentials | Grant::JwtBearer => (true, true),
+    };
     match token {
-        Some(token_endpoint) if complete || (!server.discovery && (!login || authorization.is_some())) => {
-            Ok(Some(Discovered {
-                resource: resource_value(server, None),
-                issuer: server.issuer.clone(),
-                authorization_endpoint: authorization,
-                token_endpoint,
-                scope: server.scope.clone(),
-                ..Discovered::default()
-            }))
-        }
+        Some(token_endpoint) if rest && (has_client || !server.discovery) => Ok(Some(Discovered {
+            resource: resource_value(server, None),
+            issuer: server.issuer.clone(),
+            authorization_endpoint: authorization,
+            token_endpoint,
+            scope: server.scope.clone(),
+            ..Discovered::default()
+        })),
         _ if server.discovery => Ok(None),
         _ => Err(nothing_to_go_by(server)),
     }
@@ -112,7 +117,8 @@ fn configured_endpoint(key: &str, value: Option<&str>) -> Outcome<Option<String>
 fn nothing_to_go_by(server: &Server) -> Failure {
     let needed = match server.grant {
         Grant::AuthorizationCode => "`authorizationUrl` and `tokenUrl`",
-        Grant::ClientCredentials => "`tokenUrl`",
+        Grant::EnterpriseManaged => "`issuer` and `tokenUrl`",
+        Grant::ClientCredentials | Grant::JwtBearer => "`tokenUrl`",
     };
     Failure::new(
         Code::ConfigInvalid,

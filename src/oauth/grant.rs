@@ -5,6 +5,7 @@
 //! repeats a secret that was sent; an echo in another encoding is not recognised.
 
 mod dead;
+mod extension;
 mod fields;
 mod form;
 mod judge;
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// The client as the token endpoint knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
-    /// `client_id`.
+    /// `client_id`; empty where the request says nothing of a client (RFC 7521, section 4.1).
     pub client_id: String,
     /// `client_secret`, for the methods that need one.
     #[serde(with = "crate::secret::wire_option")]
@@ -60,6 +61,49 @@ pub enum GrantRequest {
     },
     /// RFC 6749, section 4.4.2.
     ClientCredentials,
+    /// RFC 7523, section 2.1.
+    JwtBearer {
+        /// `assertion`.
+        #[serde(with = "crate::secret::wire")]
+        assertion: Secret,
+        /// Who gave the assertion.
+        of: Voucher,
+    },
+    /// RFC 8693, section 2.1, for an ID-JAG (MCP enterprise-managed authorization, section 4).
+    TokenExchange {
+        /// `subject_token`: the person's ID token.
+        #[serde(with = "crate::secret::wire")]
+        id_token: Secret,
+    },
+}
+
+/// Who gave an assertion, and so what helps when it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voucher {
+    /// The platform of the workload.
+    Workload,
+    /// The identity provider, in a token exchange: it is an ID-JAG.
+    IdentityProvider,
+}
+
+impl GrantRequest {
+    /// The secrets that it carries.
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        match self {
+            Self::AuthorizationCode { code, verifier, .. } => vec![code, verifier],
+            Self::RefreshToken { token } => vec![token],
+            Self::ClientCredentials => Vec::new(),
+            Self::JwtBearer { assertion, .. } => vec![assertion],
+            Self::TokenExchange { id_token } => vec![id_token],
+        }
+    }
+
+    /// Whether a person's login stands behind it, which may be renewed by a refresh token. The others are asked
+    /// for anew instead.
+    pub(super) fn is_login(&self) -> bool {
+        matches!(self, Self::AuthorizationCode { .. } | Self::RefreshToken { .. })
+    }
 }
 
 /// Everything that one token request says.
@@ -90,7 +134,7 @@ pub struct Granted {
     pub access_token: Secret,
     /// `refresh_token`, where one was issued.
     pub refresh_token: Option<Secret>,
-    /// `Bearer`, whatever its spelling was.
+    /// `Bearer`, whatever its spelling was; `N_A` for what a token exchange gave.
     pub token_type: String,
     /// Lifetime in seconds from the moment the request was sent; absent when the server did not say it
     /// in a usable way.

@@ -1,7 +1,7 @@
 //! What caller and worker say to each other: one job, then lines of JSON. Both ends are the same program.
 
 use crate::broker::Source;
-use crate::config::{Credentials, Network, Server};
+use crate::config::{Network, Secrets, Server};
 use crate::failure::Failure;
 use crate::oauth::grant::TokenRequest;
 use crate::secret::Secret;
@@ -30,8 +30,8 @@ pub struct Job {
     key: Option<Secret>,
     /// The server.
     pub server: Server,
-    /// What the configured client authenticates with.
-    pub credentials: Credentials,
+    /// The configured secrets that the task needs.
+    pub secrets: Secrets,
     /// How the network is reached.
     pub network: Network,
     /// What is to be done.
@@ -90,13 +90,7 @@ pub enum Message {
 impl Job {
     /// A job for `server` in `store`.
     #[must_use]
-    pub fn new(
-        store: &Store,
-        server: Server,
-        credentials: Credentials,
-        network: Network,
-        task: Task,
-    ) -> Self {
+    pub fn new(store: &Store, server: Server, secrets: Secrets, network: Network, task: Task) -> Self {
         let key = match store.key_source() {
             KeySource::Value(key) => Some(key.clone()),
             KeySource::File => None,
@@ -106,7 +100,7 @@ impl Job {
             cache: store.cache().to_owned(),
             key,
             server,
-            credentials,
+            secrets,
             network,
             task,
             log: log::max_level().to_string(),

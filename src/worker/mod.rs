@@ -9,6 +9,7 @@
 mod child;
 mod job;
 mod plan;
+mod present;
 mod redeem;
 mod request;
 mod seed;

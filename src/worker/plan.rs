@@ -1,11 +1,12 @@
 //! What exactly is sent: the token request, and whom its token will be bound to.
 
 use super::job::{Job, Task};
+use super::present::{self, Aim};
 use super::seed::{self, Seed, Spending};
 use crate::binding;
 use crate::broker::Source;
 use crate::client;
-use crate::config::{Grant, Network, Server};
+use crate::config::{Network, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::discover;
 use crate::oauth::grant::{GrantRequest, Granted, TokenRequest};
@@ -47,7 +48,9 @@ impl Plan {
         match &self.request.grant {
             GrantRequest::RefreshToken { token } => Some(token),
             GrantRequest::AuthorizationCode { code, .. } => Some(code),
-            GrantRequest::ClientCredentials => None,
+            GrantRequest::ClientCredentials
+            | GrantRequest::JwtBearer { .. }
+            | GrantRequest::TokenExchange { .. } => None,
         }
     }
 
@@ -69,7 +72,8 @@ impl Plan {
 ///
 /// # Errors
 /// What discovery fails with, `interaction_required` when there is nothing to renew with, and
-/// `config_invalid` for a missing client secret or key.
+/// `config_invalid` for a missing client secret or key. For `enterprise_managed` also what the identity provider
+/// says.
 pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Plan> {
     match &job.task {
         Task::Exchange { request, clear } => {
@@ -90,18 +94,25 @@ pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Pla
 fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
     let server = &job.server;
     binding::check(server, &stored.clear)?;
-    let (grant, source) = match (&stored.refresh_token, stored.clear.grant) {
-        (_, Grant::ClientCredentials) => (GrantRequest::ClientCredentials, Source::Granted),
-        (Some(token), _) => (GrantRequest::RefreshToken { token: token.clone() }, Source::Refreshed),
-        (None, _) => {
+    let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
+    let (grant, source) = match &stored.refresh_token {
+        _ if stored.clear.grant.is_unattended() => {
+            let aim = Aim {
+                issuer: stored.clear.issuer.as_deref(),
+                resource: stored.clear.resource.as_deref(),
+                scope: requested.as_deref(),
+            };
+            (present::grant(job, &aim)?, Source::Granted)
+        }
+        Some(token) => (GrantRequest::RefreshToken { token: token.clone() }, Source::Refreshed),
+        None => {
             return Err(Failure::new(Code::InteractionRequired, "the stored login has no refresh token"));
         }
     };
     let registered = if server.client_id.is_none() { slot.client()? } else { None };
-    let client = client::of_record(&stored.clear, registered, job.credentials.clone())?;
+    let client = client::of_record(&stored.clear, registered, job.secrets.client.clone())?;
     let mut base = stored.clone();
     base.clear.token_endpoint_auth_method = client.method;
-    let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let sends_scope = stored.clear.grant.is_unattended() || server.scope_on_refresh;
     let request = TokenRequest {
         server: server.name.clone(),
@@ -121,18 +132,27 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
 fn first_grant(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Plan> {
     let server = &job.server;
     stored.map_or(Ok(()), |stored| binding::check(server, &stored.clear))?;
-    let seed = if server.grant.is_unattended() { None } else { seed::next(server, slot)? };
-    let grant = match &seed {
-        Some(seed) => Some(seed.request(server)?),
-        None => server.grant.is_unattended().then_some(GrantRequest::ClientCredentials),
-    };
-    let (Some(grant), Some(client_id)) = (grant, &server.client_id) else {
+    let alone = server.grant.is_unattended();
+    let seed = if alone { None } else { seed::next(server, slot)? };
+    let begun = seed.as_ref().map(|seed| seed.request(server)).transpose()?;
+    if !alone && (begun.is_none() || server.client_id.is_none()) {
         let text =
             stored.map_or("nobody is logged in to this server", |_| "the stored login has no refresh token");
         return Err(Failure::new(Code::InteractionRequired, text));
-    };
+    }
     let found = discover(&http(&job.network)?, server, None)?;
-    let client = client::configured(server, client_id, job.credentials.clone(), &found)?;
+    // Without a client it is the assertion alone that says who asks.
+    let client_id = server.client_id.as_deref().unwrap_or_default();
+    let client = client::configured(server, client_id, job.secrets.client.clone(), &found)?;
+    let aim = Aim {
+        issuer: found.issuer.as_deref(),
+        resource: found.resource.as_deref(),
+        scope: found.scope.as_deref(),
+    };
+    let grant = match begun {
+        Some(grant) => grant,
+        None => present::grant(job, &aim)?,
+    };
     let request = TokenRequest {
         server: server.name.clone(),
         token_endpoint: found.token_endpoint.clone(),
@@ -157,12 +177,14 @@ fn first_grant(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<
 /// `scope` of a first request. A refresh token and a code have theirs already (RFC 6749, sections 4.1.3 and 6).
 fn scope(server: &Server, grant: &GrantRequest, found: Option<String>) -> Option<String> {
     match grant {
-        GrantRequest::ClientCredentials => found,
+        GrantRequest::ClientCredentials
+        | GrantRequest::JwtBearer { .. }
+        | GrantRequest::TokenExchange { .. } => found,
         GrantRequest::RefreshToken { .. } => server.scope.clone().filter(|_| server.scope_on_refresh),
         GrantRequest::AuthorizationCode { .. } => None,
     }
 }
 
-fn http(network: &Network) -> Outcome<Http> {
+pub(super) fn http(network: &Network) -> Outcome<Http> {
     Http::new(network, Limits::PLAIN).map(|http| http.until(Instant::now() + DISCOVERY))
 }

@@ -77,7 +77,9 @@ impl Sender {
 /// waited for much longer than that of a grant that spends nothing.
 fn limits(request: &TokenRequest) -> Limits {
     match request.grant {
-        GrantRequest::ClientCredentials => Limits::PLAIN,
+        GrantRequest::ClientCredentials
+        | GrantRequest::JwtBearer { .. }
+        | GrantRequest::TokenExchange { .. } => Limits::PLAIN,
         GrantRequest::RefreshToken { .. } | GrantRequest::AuthorizationCode { .. } => Limits::SPENDING,
     }
 }

@@ -4,7 +4,7 @@ use super::shown;
 use mcp_credential::clock::LAST_SECOND;
 use mcp_credential::config::AuthMethod;
 use mcp_credential::failure::Failure;
-use mcp_credential::oauth::grant::{Answer, Client, GrantRequest, Granted, TokenRequest, judge};
+use mcp_credential::oauth::grant::{Answer, Client, GrantRequest, Granted, TokenRequest, Voucher, judge};
 use mcp_credential::oauth::http::{Reply, TOKEN_LIMIT, Transport};
 use mcp_credential::secret::Secret;
 
@@ -13,14 +13,16 @@ pub const SECRETS: [&str; 3] =
     ["refresh-CANARY-0123456789", "code-CANARY-9876543210", "client-CANARY-5647382910"];
 
 /// One request of each kind.
-pub fn requests() -> [TokenRequest; 3] {
-    let [refresh, code, _] = SECRETS.map(Secret::new);
+pub fn requests() -> [TokenRequest; 5] {
+    let [refresh, code, assertion] = SECRETS.map(Secret::new);
     let verifier = Secret::new("verifier-of-forty-three-characters-or-more-x");
     let redirect_uri = "http://127.0.0.1:8080/callback".to_owned();
     [
         GrantRequest::RefreshToken { token: refresh },
         GrantRequest::AuthorizationCode { code, verifier, redirect_uri },
         GrantRequest::ClientCredentials,
+        GrantRequest::JwtBearer { assertion: assertion.clone(), of: Voucher::Workload },
+        GrantRequest::TokenExchange { id_token: assertion },
     ]
     .map(asked)
 }
@@ -97,13 +99,17 @@ fn sound(request: &TokenRequest, status: u16, sent_at: u64, granted: &Granted) {
     let body = token.trim_end_matches('=');
     assert!(!body.is_empty() && token.len() <= 32 * 1024);
     assert!(body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)), "{token:?}");
-    assert_eq!((granted.token_type.as_str(), granted.sent_at), ("Bearer", sent_at));
+    let is_exchange = matches!(request.grant, GrantRequest::TokenExchange { .. });
+    let kind = if is_exchange { "N_A" } else { "Bearer" };
+    assert_eq!((granted.token_type.as_str(), granted.sent_at), (kind, sent_at));
     let visible =
         |text: &str| !text.trim().is_empty() && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     assert!(granted.scope.as_deref().is_none_or(visible));
     let refresh = granted.refresh_token.as_ref();
     assert!(refresh.is_none_or(|token| token.expose().bytes().all(|byte| (0x20..0x7f).contains(&byte))));
-    assert!(refresh.is_none() || request.grant != GrantRequest::ClientCredentials);
+    let login =
+        matches!(request.grant, GrantRequest::RefreshToken { .. } | GrantRequest::AuthorizationCode { .. });
+    assert!(refresh.is_none() || login);
     if let (Some(seconds), true) = (granted.expires_in, sent_at < LAST_SECOND) {
         assert!(seconds > 0, "a token that never lived");
         assert!(sent_at.checked_add(seconds).is_some());
@@ -115,7 +121,9 @@ fn sound(request: &TokenRequest, status: u16, sent_at: u64, granted: &Granted) {
 fn may_be_dead(grant: &GrantRequest, status: u16, body: &[u8]) -> bool {
     let body = String::from_utf8_lossy(body).to_lowercase();
     let names: &[&str] = match grant {
-        GrantRequest::ClientCredentials => return false,
+        GrantRequest::ClientCredentials
+        | GrantRequest::JwtBearer { .. }
+        | GrantRequest::TokenExchange { .. } => return false,
         GrantRequest::AuthorizationCode { .. } => &["invalid_grant", "bad_verification_code", "invalid_code"],
         GrantRequest::RefreshToken { .. } => &[
             "invalid_grant",
@@ -137,6 +145,8 @@ fn says_no_secret(request: &TokenRequest, failure: &Failure) {
     let sent = match &request.grant {
         GrantRequest::RefreshToken { token } => token.expose(),
         GrantRequest::AuthorizationCode { code, .. } => code.expose(),
+        GrantRequest::JwtBearer { assertion, .. } => assertion.expose(),
+        GrantRequest::TokenExchange { id_token } => id_token.expose(),
         GrantRequest::ClientCredentials => SECRETS[2],
     };
     for secret in [sent, SECRETS[2]] {

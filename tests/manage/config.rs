@@ -29,8 +29,8 @@ fn each_mistake_is_named_by_its_key_with_the_way_out() {
         (oauth2(&json!({"clientid": "x"})), "servers.demo.oauth2.clientid", "did you mean `clientId`?"),
         (
             oauth2(&json!({"grant": "jwt_bearer"})),
-            "servers.demo.oauth2.grant",
-            "not supported by this version",
+            "servers.demo.oauth2.assertionFile",
+            "assertionEnv, assertionCommand",
         ),
         (oauth2(&json!({"refreshToken": "x"})), "servers.demo.oauth2.clientId", "belongs to the client"),
         (

@@ -48,7 +48,9 @@ fn deadly(grant: &GrantRequest) -> &'static [Refusal] {
     match grant {
         GrantRequest::RefreshToken { .. } => &OF_REFRESH_TOKENS,
         GrantRequest::AuthorizationCode { .. } => &OF_CODES,
-        GrantRequest::ClientCredentials => &[],
+        GrantRequest::ClientCredentials
+        | GrantRequest::JwtBearer { .. }
+        | GrantRequest::TokenExchange { .. } => &[],
     }
 }
 

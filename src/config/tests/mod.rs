@@ -2,6 +2,7 @@
 
 mod editing;
 mod environment;
+mod grants;
 mod layers;
 mod listing;
 mod loading;

@@ -70,6 +70,7 @@ fn a_message_names_the_key_of_the_secret_that_is_missing() {
         (Setting::ClientSecret, "`clientSecretFile`", "client secret"),
         (Setting::Assertion, "`assertionFile`", "assertion"),
         (Setting::IdpIdToken, "`idpIdTokenFile`", "ID token"),
+        (Setting::IdpClientSecret, "`idpClientSecretFile`", "client secret"),
         (Setting::PrivateKey, "`privateKeyFile`", "private key"),
     ] {
         let failure = read(&SecretSource::new(setting, missing())).unwrap_err();
@@ -88,6 +89,22 @@ fn a_private_key_alone_may_have_several_lines() {
     let broken = SecretPlace::File(home.write("broken", "-----BEGIN\nk\0y\n").into());
     let failure = read(&SecretSource::new(Setting::PrivateKey, broken)).unwrap_err();
     assert_says(&failure, Code::ConfigInvalid, &["`privateKeyFile`", "control character"]);
+}
+
+#[test]
+fn an_assertion_has_the_form_of_a_jwt() {
+    let source = |setting, text: &str| SecretSource::new(setting, SecretPlace::Variable(text.to_owned()));
+    let env = |text: &str| Environment::from_pairs([("T", text)]);
+    for setting in [Setting::Assertion, Setting::IdpIdToken] {
+        for good in ["eyJ.eyJ.c2ln", "eyJ.eyJ.", "a.b.c.d.e"] {
+            assert!(source(setting, "T").read(&env(good)).is_ok(), "{good}");
+        }
+        for bad in ["hunter2", "Bearer a.b.c", "a.b.c ", "a.b", "\"a.b.c\"", "a.b.c=", "a.é.c"] {
+            let failure = source(setting, "T").read(&env(bad)).unwrap_err();
+            assert_says(&failure, Code::ConfigInvalid, &[setting.key(), "is no JWT"]);
+            assert!(!failure.message.contains("hunter2"), "{failure}");
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -94,7 +94,7 @@ fn identifier(story: &Story, candidate: &Candidate) -> Outcome<Url> {
 }
 
 /// The well-known places of an issuer (rule 5). A slash at its end is left out here and nowhere else.
-fn places(issuer: &Url) -> Vec<Url> {
+pub(super) fn places(issuer: &Url) -> Vec<Url> {
     let path = issuer.path().trim_end_matches('/');
     let mut paths = vec![
         format!("/.well-known/oauth-authorization-server{path}"),

@@ -75,7 +75,9 @@ pub(super) fn proves(grant: &GrantRequest, status: u16, error: &str, description
     let exchanged = match grant {
         GrantRequest::AuthorizationCode { .. } => Exchanged::Code,
         GrantRequest::RefreshToken { .. } => Exchanged::RefreshToken,
-        GrantRequest::ClientCredentials => return false,
+        GrantRequest::ClientCredentials
+        | GrantRequest::JwtBearer { .. }
+        | GrantRequest::TokenExchange { .. } => return false,
     };
     let description = plain(description);
     TABLE.iter().any(|row| {

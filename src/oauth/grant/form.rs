@@ -1,7 +1,7 @@
 //! A token request as HTTP. The form and HTTP Basic come from the OAuth library, which is stopped before it
 //! sends anything: its errors print what they could not read, so it never gets to see an answer.
 
-use super::{GrantRequest, TokenRequest};
+use super::{GrantRequest, TokenRequest, extension};
 use crate::config::AuthMethod;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::client_assertion;
@@ -13,10 +13,11 @@ use oauth2::{
 };
 use std::cell::RefCell;
 use std::fmt;
+use zeroize::Zeroizing;
 
 type Library = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-/// The one POST that `request` asks for (RFC 6749, sections 4.1.3, 4.4.2 and 6).
+/// The one POST that `request` asks for (RFC 6749, sections 4.1.3, 4.4.2, 4.5 and 6).
 ///
 /// # Errors
 /// `untrusted_server` when the token endpoint cannot be used, `invalid_client` when the method needs a secret
@@ -45,13 +46,20 @@ pub(super) fn build(request: &TokenRequest) -> Outcome<HttpRequest> {
             let _ =
                 params.fold(start, |made, (name, value)| made.add_extra_param(name, value)).request(&kept);
         }
-        GrantRequest::ClientCredentials => {
+        GrantRequest::ClientCredentials
+        | GrantRequest::JwtBearer { .. }
+        | GrantRequest::TokenExchange { .. } => {
             let start = client.exchange_client_credentials();
             let _ =
                 params.fold(start, |made, (name, value)| made.add_extra_param(name, value)).request(&kept);
         }
     }
-    kept.out(request)
+    let mut built = kept.out(request)?;
+    if let Some((grant_type, _)) = extension::parameters(&request.grant) {
+        let form = Zeroizing::new(std::mem::take(built.body_mut()));
+        *built.body_mut() = extension::renamed(&form, grant_type);
+    }
+    Ok(built)
 }
 
 fn library(request: &TokenRequest) -> Outcome<Library> {
@@ -77,6 +85,8 @@ fn library(request: &TokenRequest) -> Outcome<Library> {
 fn parameters(request: &TokenRequest) -> impl Iterator<Item = (&str, &str)> {
     let own = [("scope", &request.scope), ("resource", &request.resource), ("audience", &request.audience)];
     let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let of_grant = extension::parameters(&request.grant).map(|(_, parameters)| parameters);
+    let own = of_grant.into_iter().flatten().chain(own);
     own.chain(request.extra_params.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 

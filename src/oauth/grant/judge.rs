@@ -2,7 +2,7 @@
 
 use super::fields::{self, Body};
 use super::shown::Shown;
-use super::{Answer, GrantRequest, TokenRequest, dead, success};
+use super::{Answer, GrantRequest, TokenRequest, Voucher, dead, success};
 use crate::failure::{Code, Failure};
 use crate::oauth::http::{Reply, Transport};
 use serde_json::{Map, Value};
@@ -171,7 +171,8 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
             (Code::InvalidClient, client_advice(request))
         }
         "invalid_scope" => {
-            (Code::Denied, format!("change `scope` of {name} in the configuration, then log in again"))
+            let next = if request.grant.is_login() { "log in again" } else { "try again" };
+            (Code::Denied, format!("change `scope` of {name} in the configuration, then {next}"))
         }
         // RFC 8707, section 2.
         "invalid_target" => (
@@ -179,7 +180,7 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
             format!("set `resource` of {name} to what the server expects, or to \"\" to leave it out"),
         ),
         "unauthorized_client" => {
-            (Code::Denied, format!("allow the grant for client `{}` at that server", shown_id(request)))
+            (Code::Denied, format!("allow the grant for {} at that server", client(request)))
         }
         "unsupported_grant_type" | "invalid_grant_type" => {
             (Code::Denied, format!("set `grant` of {name} to one that the server supports"))
@@ -189,17 +190,13 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
             Code::Denied,
             format!("register the redirect URI there, or set `redirectUri` of {name} to the registered one"),
         ),
-        "invalid_request" => (
-            Code::Denied,
-            format!(
-                "log in again if the login is old, else check `extraParams`, `audience`, `resource` of {name}"
-            ),
-        ),
+        "invalid_request" => {
+            let first = if request.grant.is_login() { "log in again if the login is old, else " } else { "" };
+            (Code::Denied, format!("{first}check `extraParams`, `audience`, `resource` of {name}"))
+        }
         // The assertion or client itself was refused: there is no token that could die.
-        "invalid_grant"
-            if request.grant == GrantRequest::ClientCredentials && matches!(status, 200 | 400 | 401) =>
-        {
-            (Code::Denied, client_advice(request))
+        "invalid_grant" if !request.grant.is_login() && matches!(status, 200 | 400 | 401) => {
+            (Code::Denied, assertion_advice(request))
         }
         // OpenID Connect Core, section 3.1.2.6; Entra ID sends them from its token endpoint.
         "interaction_required" | "login_required" | "consent_required" => {
@@ -209,8 +206,38 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
     })
 }
 
+/// What to do when a server does not take what a grant without a person presents.
+fn assertion_advice(request: &TokenRequest) -> String {
+    let name = &request.server;
+    match &request.grant {
+        GrantRequest::JwtBearer { of: Voucher::Workload, .. } => format!(
+            "it does not accept the assertion: check that the JWT of {name} (`assertionFile`, `assertionEnv` or \
+             `assertionCommand`) has not expired, and that it was issued for that server"
+        ),
+        GrantRequest::JwtBearer { of: Voucher::IdentityProvider, .. } => format!(
+            "it does not accept what the identity provider of {name} says: ask whoever runs that server whether it \
+             trusts that provider, and whether `clientId` is the client that the provider vouches for"
+        ),
+        GrantRequest::TokenExchange { .. } => format!(
+            "it does not accept the ID token: check that the one of {name} (`idpIdTokenFile`, `idpIdTokenEnv` or \
+             `idpIdTokenCommand`) has not expired, and that it was issued to `idpClientId`"
+        ),
+        _ => client_advice(request),
+    }
+}
+
 fn client_advice(request: &TokenRequest) -> String {
     let (id, name) = (shown_id(request), &request.server);
+    if let GrantRequest::TokenExchange { .. } = request.grant {
+        return format!(
+            "client `{id}` is not accepted: check `idpClientId` of {name}, and whether it needs `idpClientSecretFile`"
+        );
+    }
+    if id.is_empty() {
+        return format!(
+            "it wants to know the client: set `clientId` of {name}, and its secret if it has one"
+        );
+    }
     if request.client.dynamic {
         return format!(
             "the registration of client `{id}` is no longer accepted; run `mcp-credential login {name}` to register anew"
@@ -229,6 +256,11 @@ fn client_advice(request: &TokenRequest) -> String {
         None => "`clientId`, and whether it needs `clientSecretFile`,",
     };
     format!("client `{id}` is not accepted: check {secret} of {name} in the configuration")
+}
+
+fn client(request: &TokenRequest) -> String {
+    let id = shown_id(request);
+    if id.is_empty() { "this caller".to_owned() } else { format!("client `{id}`") }
 }
 
 fn shown_id(request: &TokenRequest) -> String {

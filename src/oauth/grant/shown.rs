@@ -5,7 +5,7 @@
 //! one with a signed token in it, as a client assertion is.
 //! Limit: an echo in another alphabet (base64 of it, reversed) is not recognised.
 
-use super::{GrantRequest, TokenRequest};
+use super::TokenRequest;
 use crate::secret::Secret;
 use crate::text::{LINE_LIMIT, one_line};
 use std::collections::HashSet;
@@ -20,12 +20,8 @@ impl<'a> Shown<'a> {
     /// The secrets of `request`: what is exchanged, the client secret, and configured extra parameters,
     /// which may hold one.
     pub(super) fn new(request: &'a TokenRequest) -> Self {
-        let granted = match &request.grant {
-            GrantRequest::AuthorizationCode { code, verifier, .. } => vec![code, verifier],
-            GrantRequest::RefreshToken { token } => vec![token],
-            GrantRequest::ClientCredentials => Vec::new(),
-        };
-        let secrets = granted.into_iter().chain(&request.client.client_secret).map(Secret::expose);
+        let secrets =
+            request.grant.secrets().into_iter().chain(&request.client.client_secret).map(Secret::expose);
         Self(secrets.chain(request.extra_params.iter().map(|(_, value)| value.as_str())).collect())
     }
 

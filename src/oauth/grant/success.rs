@@ -2,6 +2,7 @@
 //!
 //! A refusal here names the member and never quotes it.
 
+use super::extension::ID_JAG;
 use super::fields::text;
 use super::{GrantRequest, Granted, TokenRequest};
 use crate::clock::LAST_SECOND;
@@ -32,14 +33,11 @@ pub(super) fn granted(
     if !is_b64token(access_token) {
         return Err("its `access_token` holds characters that no header may carry (RFC 6750, section 2.1)");
     }
-    let token_type = text(fields, "token_type").ok_or("it names no `token_type`")?;
-    if !token_type.eq_ignore_ascii_case("bearer") {
-        return Err("its `token_type` is not Bearer");
-    }
+    let token_type = token_type(request, fields)?;
     Ok(Granted {
         access_token: Secret::new(access_token),
         refresh_token: refresh_token(request, fields)?,
-        token_type: "Bearer".to_owned(),
+        token_type: token_type.to_owned(),
         expires_in: lifetime(fields, sent_at).or_else(|| claimed_lifetime(access_token, sent_at)),
         scope: scope(fields),
         sent_at,
@@ -52,12 +50,29 @@ fn is_b64token(token: &str) -> bool {
     !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
-/// The refresh token; an empty one counts as none. Client credentials have none (RFC 6749, section 4.4.3).
+/// `Bearer`; of a token exchange, `N_A` and the proof that it is an ID-JAG (MCP enterprise-managed
+/// authorization, section 4.2).
+fn token_type(request: &TokenRequest, fields: &Map<String, Value>) -> Result<&'static str, &'static str> {
+    let is_exchange = matches!(request.grant, GrantRequest::TokenExchange { .. });
+    if is_exchange && text(fields, "issued_token_type") != Some(ID_JAG) {
+        return Err("its `issued_token_type` is not that of an ID-JAG");
+    }
+    let named = text(fields, "token_type").ok_or("it names no `token_type`")?;
+    match is_exchange {
+        false if named.eq_ignore_ascii_case("bearer") => Ok("Bearer"),
+        true if named.eq_ignore_ascii_case("n_a") => Ok("N_A"),
+        false => Err("its `token_type` is not Bearer"),
+        true => Err("its `token_type` is not N_A"),
+    }
+}
+
+/// The refresh token; an empty one counts as none. What is asked for anew has none: RFC 6749, section 4.4.3, and
+/// RFC 7521, section 4.1.
 fn refresh_token(
     request: &TokenRequest,
     fields: &Map<String, Value>,
 ) -> Result<Option<Secret>, &'static str> {
-    if request.grant == GrantRequest::ClientCredentials {
+    if !request.grant.is_login() {
         return Ok(None);
     }
     match text(fields, "refresh_token") {

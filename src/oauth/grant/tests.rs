@@ -1,5 +1,6 @@
 //! Token requests against scripted endpoints: what is sent, and what each answer comes to.
 
+mod extension;
 mod granted;
 mod refused;
 mod shown;

@@ -46,6 +46,12 @@ pub(crate) fn authenticate(
     Ok(client)
 }
 
+/// Whether the request names no client at all, which a grant by assertion may do (RFC 7521, section 4.1).
+pub(crate) fn is_nobody(request: &Request, form: &Pairs) -> bool {
+    let named = |name: &str| form.iter().any(|(key, _)| key == name);
+    request.header("authorization").next().is_none() && !named("client_id") && !named("client_secret")
+}
+
 fn check_secret(client: &Client, secret: Option<&str>, now: u64) -> Result<(), Refusal> {
     if client.secret.is_none() || client.secret.as_deref() != secret {
         return Err(Refusal::invalid_client("the client secret is wrong"));

@@ -52,6 +52,7 @@ mod connections;
 mod dpop;
 mod faults;
 mod gate;
+mod hs256;
 mod jwt;
 mod log;
 mod logged;
@@ -71,15 +72,17 @@ mod site;
 mod state;
 mod token;
 mod tokens;
+mod vouched;
 
 pub use client::{AuthMethod, Client};
 pub use faults::{Endpoint, Fault, Times};
+pub use hs256::Jwt;
 pub use log::RequestLog;
 pub use logged::{Logged, Phase};
 pub use patch::Patch;
 pub use server::{Minted, OAuthServer};
 pub use settings::{
-    Challenge, Consent, Document, Dpop, ExpiresIn, IssParameter, RefreshTokens, Registration, ResourceRule,
-    Reuse, Rotation, Settings, TokenFormat,
+    Audience, Challenge, Consent, Document, Dpop, ExpiresIn, IssParameter, Provider, RefreshTokens,
+    Registration, ResourceRule, Reuse, Rotation, Settings, TokenFormat, Trusted,
 };
 pub use tokens::TokenStatus;

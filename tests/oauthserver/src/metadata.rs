@@ -50,8 +50,7 @@ fn server(site: &Site) -> Map<String, Value> {
         put(&mut document, member, site.endpoint(name));
     }
     put(&mut document, "response_types_supported", json!(["code"]));
-    let grants = ["authorization_code", "refresh_token", "client_credentials"];
-    put(&mut document, "grant_types_supported", json!(grants));
+    put(&mut document, "grant_types_supported", site.grants());
     let methods: Vec<_> = settings.auth_methods.iter().map(|method| method.name()).collect();
     put(&mut document, "token_endpoint_auth_methods_supported", methods);
     if settings.auth_methods.contains(&AuthMethod::PrivateKeyJwt) {

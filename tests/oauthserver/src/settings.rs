@@ -6,6 +6,7 @@
 use crate::client::{AuthMethod, Client};
 use crate::patch::Patch;
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 /// The server's behaviour. Written with struct update syntax:
@@ -92,6 +93,10 @@ pub struct Settings {
     pub clients: Vec<Client>,
     /// Tokens that are bound to a key (RFC 9449).
     pub dpop: Dpop,
+    /// Whose assertions are taken (RFC 7523, section 2.1); empty: there is no such grant.
+    pub trusted_issuers: Vec<Trusted>,
+    /// The identity provider's side: token exchange for an ID-JAG (RFC 8693); none: there is no such grant.
+    pub identity_provider: Option<Provider>,
     /// Whether there is a revocation endpoint (RFC 7009).
     pub revocation: bool,
     /// Whether connections are kept open between requests.
@@ -135,10 +140,53 @@ impl Default for Settings {
             registration: Registration::default(),
             clients: Vec::new(),
             dpop: Dpop::default(),
+            trusted_issuers: Vec::new(),
+            identity_provider: None,
             revocation: true,
             keep_alive: false,
         }
     }
+}
+
+/// Somebody whose signature counts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Trusted {
+    /// `iss` of what it signs.
+    pub issuer: String,
+    /// The key that it signs with ([`Jwt`](crate::Jwt)).
+    pub key: String,
+}
+
+impl fmt::Debug for Trusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trusted({})", self.issuer)
+    }
+}
+
+/// An identity provider: what it signs with, and for whom it vouches.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The key of its ID tokens and ID-JAGs.
+    pub key: String,
+    /// The authorization servers that its administrator allows.
+    pub audiences: Vec<Audience>,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Provider({:?})", self.audiences)
+    }
+}
+
+/// An authorization server that people are sent to with an ID-JAG.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// Its issuer.
+    pub issuer: String,
+    /// The resource behind it.
+    pub resource: String,
+    /// The client, as that authorization server knows it.
+    pub client_id: String,
 }
 
 /// A well-known document. `<mcp>` is the path of the MCP endpoint, `<issuer>` that of the issuer.

@@ -4,6 +4,7 @@
 
 use crate::faults::Endpoint;
 use crate::settings::{Document, Settings};
+use crate::vouched::{JWT_BEARER, TOKEN_EXCHANGE};
 use std::sync::Arc;
 
 /// The settings of one moment, on one port.
@@ -88,6 +89,15 @@ impl Site {
             known.push("offline_access");
         }
         known
+    }
+
+    /// The grants that the token endpoint knows, by their `grant_type`.
+    pub(crate) fn grants(&self) -> Vec<&'static str> {
+        let mut grants = vec!["authorization_code", "refresh_token", "client_credentials"];
+        let settings = &self.settings;
+        grants.extend((!settings.trusted_issuers.is_empty()).then_some(JWT_BEARER));
+        grants.extend(settings.identity_provider.as_ref().map(|_| TOKEN_EXCHANGE));
+        grants
     }
 
     /// What lies at `path`.

@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) proofs: HashSet<String>,
     /// How often the `DPoP` nonces were renewed.
     pub(crate) nonce_round: u64,
+    /// Every `jti` of an assertion that a grant rested on (RFC 7523, section 3).
+    pub(crate) words: HashSet<String>,
 }
 
 impl State {

@@ -1,11 +1,12 @@
-//! The token endpoint: authorization code, refresh token, client credentials.
+//! The token endpoint: authorization code, refresh token, client credentials; the other grants have files of
+//! their own.
 //!
-//! Owns the grants' rules and the shape of the answer. Everything is checked before anything is spent, and all
+//! Owns these grants' rules and the shape of the answer. Everything is checked before anything is spent, and all
 //! of it happens under the state's lock, so of two equal requests one comes second.
 
 use crate::answer::{Answer, Refusal, challenged, check_resource, one, required, scope_to_grant};
 use crate::client::{AuthMethod, Client};
-use crate::client_auth::authenticate;
+use crate::client_auth::{authenticate, is_nobody};
 use crate::dpop::{self, Demand};
 use crate::request::{Pairs, Request};
 use crate::response::Response;
@@ -14,6 +15,7 @@ use crate::shared::Shared;
 use crate::site::Site;
 use crate::state::{Asked, State};
 use crate::tokens::{Issued, Subject};
+use crate::vouched::{JWT_BEARER, TOKEN_EXCHANGE, exchange, redeem};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -28,7 +30,8 @@ pub(crate) fn token(shared: &Shared, site: &Site, request: &Request) -> Answer {
     let mut state = shared.state();
     let nonce = site.settings.dpop.token_nonce.then(|| state.nonce("token"));
     let mut answer = match issue(shared, site, &mut state, request) {
-        Ok(issued) => Answer::committed(success(site, &issued)),
+        Ok(Given::Token(issued)) => Answer::committed(success(site, &issued)),
+        Ok(Given::Other(answer)) => Answer::committed(encoded(site, 200, answer)),
         Err(refusal) => failure(site, &refusal),
     };
     if let Some(nonce) = nonce {
@@ -37,15 +40,25 @@ pub(crate) fn token(shared: &Shared, site: &Site, request: &Request) -> Answer {
     answer
 }
 
-fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> Result<Issued, Refusal> {
+/// What a grant gives.
+enum Given {
+    Token(Issued),
+    /// An answer of another shape.
+    Other(Map<String, Value>),
+}
+
+fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> Result<Given, Refusal> {
     if !request.is("application/x-www-form-urlencoded") {
         return Err(Refusal::new("invalid_request", "the body must be form-encoded"));
     }
     let form = request.form();
     let grant = required(&form, "grant_type")?;
+    if grant == JWT_BEARER && is_nobody(request, &form) && site.grants().contains(&grant) {
+        let jkt = proved(shared, site, state, request)?;
+        return redeem(shared, site, state, None, &form, jkt).map(Given::Token);
+    }
     let client = authenticate(shared, site, state, request, &form)?;
-    let known = ["authorization_code", "refresh_token", "client_credentials"];
-    if !known.contains(&grant) {
+    if !site.grants().contains(&grant) {
         return Err(Refusal::new("unsupported_grant_type", "the grant is unknown"));
     }
     if !client.may(grant) {
@@ -53,11 +66,16 @@ fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> 
     }
     let jkt = proved(shared, site, state, request)?;
     let work = Work { shared, site, client: &client, form: &form, jkt };
-    match grant {
-        "authorization_code" => work.code(state),
-        "refresh_token" => work.refresh(state),
+    let issued = match (grant, &site.settings.identity_provider) {
+        ("authorization_code", _) => work.code(state),
+        ("refresh_token", _) => work.refresh(state),
+        (JWT_BEARER, _) => redeem(shared, site, state, Some(&client), &form, work.jkt),
+        (TOKEN_EXCHANGE, Some(provider)) => {
+            return exchange(shared, site, provider, &client, &form).map(Given::Other);
+        }
         _ => work.client_credentials(state),
-    }
+    };
+    issued.map(Given::Token)
 }
 
 /// The thumbprint of the key that the request proves, where that matters.
