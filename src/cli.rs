@@ -39,7 +39,7 @@ pub enum Verb {
     /// Forget a stored login, and tell its authorization server to end it
     Logout(LogoutArgs),
     /// Name a server: NAME stands for URL from now on
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Take a server out of the configuration; its stored login stays until `logout`
     Remove(RemoveArgs),
     /// List the servers
