@@ -5,7 +5,8 @@
 // Owns: the browser, what is typed and pressed.
 // Refuses to know: which provider it talks to.
 // Limits: it fills every field with the same word, and presses the last button of the first form: pages of
-// consent have "cancel" before "allow". stdout stays empty; the heading of the client's page is written to the
+// consent have "cancel" before "allow". With VISIT_PRESS=cancel it cancels where a page lets it, unless it must
+// sign in first. stdout stays empty; the heading of the client's page is written to the
 // file that VISIT_SAW names, and what went wrong to the one that VISIT_LOG names, with exit status 1.
 
 import { appendFileSync } from 'node:fs';
@@ -22,14 +23,22 @@ const FLAGS = [
   '--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
 
+/** What cancels, or else the last button of the form: a person who wants to refuse signs in first where they must. */
+async function toPress(page, form) {
+  const cancel = page.locator('input[value=Cancel]').or(page.getByRole('link', { name: 'Cancel' })).first();
+  const refuses = process.env.VISIT_PRESS === 'cancel' && await cancel.count() > 0;
+  return refuses ? cancel : form.locator('button, input[type=submit]').last();
+}
+
 async function submitFirstForm(page) {
   const form = page.locator('form').first();
   for (const field of await form.locator(FIELDS.join(', ')).all()) {
     if (await field.isVisible()) await field.fill(LOGIN);
   }
+  const button = await toPress(page, form);
   await Promise.all([
     page.waitForEvent('load', { timeout: PATIENCE }),
-    form.locator('button, input[type=submit]').last().click(),
+    button.click(),
   ]);
 }
 

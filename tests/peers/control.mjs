@@ -7,6 +7,8 @@
 //   PUT  /access-token-ttl      body: seconds that new access tokens live
 //   GET  /newest-access-token   {"expired": bool}
 //   POST /replay                redeems the refresh token that was rotated last, as a thief would
+//   POST /forget-clients        forgets every registered client, as a restart does; only where a server can
+//   POST /forget-access-tokens  forgets every access token, but no refresh token; only where a server can
 
 const REPLAY_HEADER = 'x-peers-replay';
 
@@ -66,6 +68,8 @@ export class Control {
       case 'PUT /access-token-ttl': return this.#setTtl(request);
       case 'GET /newest-access-token': return [200, { expired: this.#newestExpiresAt <= Date.now() }];
       case 'POST /replay': return this.#replay();
+      case 'POST /forget-clients': return forget(this.forgetClients);
+      case 'POST /forget-access-tokens': return forget(this.forgetAccessTokens);
       default: return [404, { error: 'not found' }];
     }
   }
@@ -77,4 +81,10 @@ export class Control {
       response.end(JSON.stringify(body));
     };
   }
+}
+
+function forget(how) {
+  if (!how) return [404, { error: 'this server does not forget that' }];
+  how();
+  return [200, {}];
 }

@@ -55,3 +55,48 @@ fn an_erase_with_revocation_ends_the_grant_at_the_server_too() {
     let peer = start(HOUR);
     story::an_erase_revokes(&peer, &Sandbox::for_server(peer.mcp()));
 }
+
+#[test]
+fn a_client_that_the_server_has_forgotten_is_registered_anew_by_the_next_login() {
+    let peer = start(HOUR);
+    story::a_forgotten_client_is_registered_anew(&peer, &Sandbox::for_server(peer.mcp()));
+}
+
+#[test]
+fn a_header_helper_replaces_a_token_that_the_server_has_forgotten() {
+    let peer = start(HOUR);
+    story::a_header_helper_replaces_a_token_that_the_server_forgot(&peer, &Sandbox::for_server(peer.mcp()));
+}
+
+/// The server announces `iss` in its authorization responses and leaves it out of refusals. RFC 9207, section 2.4:
+/// such a response must be rejected, so the refusal ends the login, but is not believed.
+#[test]
+fn a_refusal_that_does_not_name_its_issuer_ends_the_login_and_is_not_believed() {
+    let peer = start(HOUR);
+    let sandbox = Sandbox::for_server(peer.mcp());
+    let refused = sandbox.login_cancelled_in_chromium().ended_with(5);
+    assert!(refused.stderr().contains("does not say from whom it is"), "{}", refused.stderr());
+    assert!(!refused.stderr().contains("access_denied"), "{}", refused.stderr());
+    assert!(peer.events("token").is_empty());
+    assert_eq!(sandbox.get().ended_with(4).error_code(), "interaction_required");
+}
+
+#[test]
+fn a_service_authenticates_in_both_styles_with_a_secret_full_of_reserved_characters() {
+    for style in ["header", "body"] {
+        let peer = start(HOUR);
+        let service = peer.said("service");
+        let sandbox = Sandbox::new().with(&[
+            ("UPSTREAM_URL", peer.mcp()),
+            ("OAUTH2_GRANT", "client_credentials"),
+            ("OAUTH2_CLIENT_ID", service["id"].as_str().unwrap()),
+            ("OAUTH2_CLIENT_SECRET", service["secret"].as_str().unwrap()),
+            ("OAUTH2_AUTH_STYLE", style),
+        ]);
+        let answer = sandbox.get().succeeded();
+        assert_eq!(answer.text("source"), "granted");
+        assert!(peer.opens(&answer.text("access_token")));
+        let [request] = &peer.token_requests("client_credentials")[..] else { panic!("one request") };
+        assert_eq!((&request["auth_style"], &request["resource"]), (&style.into(), &peer.mcp().into()));
+    }
+}

@@ -27,6 +27,16 @@ fn a_person_logs_in_with_a_browser_through_the_pages_of_the_server() {
 }
 
 #[test]
+fn a_person_who_cancels_is_taken_at_their_word() {
+    let provider = Provider::start(HOUR);
+    let sandbox = Sandbox::for_server(provider.mcp());
+    let refused = sandbox.login_cancelled_in_chromium().ended_with(6);
+    assert!(refused.stderr().contains("[denied]"), "{}", refused.stderr());
+    assert!(provider.events("token").is_empty());
+    assert_eq!(sandbox.get().ended_with(4).error_code(), "interaction_required");
+}
+
+#[test]
 fn the_authorization_request_names_resource_and_pkce_and_the_code_is_redeemed_for_the_same_resource() {
     let provider = Provider::start(HOUR);
     let _sandbox = Sandbox::logged_in(provider.mcp());

@@ -106,6 +106,18 @@ impl Peer {
         answer.json()
     }
 
+    /// Lets the server forget every client that was registered, as a restart with its memory lost would.
+    pub fn forget_clients(&self) {
+        let answer = self.control("POST", "/forget-clients", "");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// Lets the server forget every access token, but no refresh token.
+    pub fn forget_access_tokens(&self) {
+        let answer = self.control("POST", "/forget-access-tokens", "");
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     fn control(&self, method: &str, path: &str, body: &str) -> Answer {
         let url = format!("{}{path}", self.ready["control"].as_str().unwrap());
         http::request(method, &url, None, body)

@@ -53,3 +53,15 @@ fn an_erase_with_revocation_ends_the_grant_at_the_server_too() {
     story::an_erase_revokes(&peer, &Sandbox::for_server(peer.mcp()));
     assert!(!peer.events("grant_revoked").is_empty());
 }
+
+#[test]
+fn a_client_that_the_server_has_forgotten_is_registered_anew_by_the_next_login() {
+    let peer = start(HOUR);
+    story::a_forgotten_client_is_registered_anew(&peer, &Sandbox::for_server(peer.mcp()));
+}
+
+#[test]
+fn a_header_helper_replaces_a_token_that_the_server_has_forgotten() {
+    let peer = start(HOUR);
+    story::a_header_helper_replaces_a_token_that_the_server_forgot(&peer, &Sandbox::for_server(peer.mcp()));
+}

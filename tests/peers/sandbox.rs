@@ -116,8 +116,26 @@ impl Sandbox {
         }
     }
 
+    /// `login NAME` with Chromium as the browser, and a person who cancels where that can be done.
+    pub fn login_cancelled_in_chromium(&self) -> Answer {
+        let mut command = self.command(&["login", NAME]);
+        command.env("BROWSER", Visitor::Chromium.program()).env("VISIT_PRESS", "cancel");
+        self.to_its_end(command.spawn().unwrap())
+    }
+
+    /// The value of `Authorization` in what a header helper answers.
+    pub fn headers(&self) -> String {
+        self.run(&["get", NAME, "--format", "headers", "--timeout", "60"]).succeeded().text("Authorization")
+    }
+
     fn login_with(&self, visitor: Visitor) {
-        let mut child = self.command(&["login", NAME]).env("BROWSER", visitor.program()).spawn().unwrap();
+        let mut command = self.command(&["login", NAME]);
+        let child = command.env("BROWSER", visitor.program()).spawn().unwrap();
+        self.to_its_end(child).succeeded();
+    }
+
+    /// Waits for a login, or for the visitor to give up.
+    fn to_its_end(&self, mut child: Child) -> Answer {
         let deadline = Instant::now() + HANG;
         while child.try_wait().unwrap().is_none() {
             let trouble = fs::read_to_string(self.visit_log()).unwrap_or_default();
@@ -129,7 +147,7 @@ impl Sandbox {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Answer::of(&["login", NAME], &child.wait_with_output().unwrap()).succeeded();
+        Answer::of(&["login", NAME], &child.wait_with_output().unwrap())
     }
 
     fn start(&self, arguments: &[&str]) -> Child {

@@ -3,9 +3,11 @@
 //! Owns: the steps and the claims that no server is an exception to.
 //! Refuses to know: which server it is. What is special about one stands in its own file.
 
-use crate::peer::Peer;
+use crate::peer::{HANG, Peer};
 use crate::sandbox::{Answer, NAME, Sandbox};
 use serde_json::Value;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Long enough that no token of a test expires.
 pub const HOUR: u32 = 3600;
@@ -93,4 +95,45 @@ pub fn an_erase_revokes(peer: &Peer, sandbox: &Sandbox) {
     assert_eq!(erased.json()["revoked"], true, "{}", erased.stderr());
     assert!(!peer.opens(&token));
     assert_eq!(sandbox.get().ended_with(4).error_code(), "interaction_required");
+}
+
+/// The server forgets the client. A renewal says that the client is the trouble, and the login after it registers
+/// another one.
+pub fn a_forgotten_client_is_registered_anew(peer: &Peer, sandbox: &Sandbox) {
+    sandbox.login();
+    let before = sandbox.get().succeeded();
+    peer.forget_clients();
+
+    let refused = sandbox.refresh(&before).ended_with(6);
+    assert_eq!(refused.error_code(), "invalid_client");
+    assert!(
+        refused.stderr().contains("run `mcp-credential login peer` to register anew"),
+        "{}",
+        refused.stderr()
+    );
+
+    sandbox.login();
+    let after = sandbox.get().succeeded();
+    assert!(peer.opens(&after.text("access_token")));
+    assert_eq!(peer.events("registration").len(), 2);
+}
+
+/// The server forgets an access token before its time. A header helper, which asks the MCP server first, notices and
+/// renews; as long as the server knows the token, asking changes nothing.
+pub fn a_header_helper_replaces_a_token_that_the_server_forgot(peer: &Peer, sandbox: &Sandbox) {
+    sandbox.login();
+    let before = sandbox.headers();
+    assert_eq!(before, format!("Bearer {}", sandbox.get().succeeded().text("access_token")));
+    assert!(peer.token_requests("refresh_token").is_empty());
+
+    peer.forget_access_tokens();
+    assert_eq!(sandbox.get().succeeded().text("source"), "cache", "without a question nobody can know");
+    // What the server said before holds for three seconds.
+    let deadline = Instant::now() + HANG;
+    while sandbox.headers() == before {
+        assert!(Instant::now() < deadline, "the refused token is still answered");
+        thread::sleep(Duration::from_millis(200));
+    }
+    assert!(peer.opens(&sandbox.get().succeeded().text("access_token")));
+    assert_eq!(peer.token_requests("refresh_token").len(), 1);
 }

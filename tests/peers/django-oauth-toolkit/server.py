@@ -1,6 +1,6 @@
 """Starts django-oauth-toolkit with an MCP endpoint that it protects.
 
-Owns: a Django project in memory: one person, one client that was registered by hand, one protected view.
+Owns: a Django project in memory: one person, two clients that were registered by hand, one protected view.
 Refuses to know: OAuth. Endpoints, pages, tokens and the challenge are django-oauth-toolkit's and Django's.
 Limits: the data base is a file that is deleted at the end.
 
@@ -10,6 +10,7 @@ Limits: the data base is a file that is deleted at the end.
 import sys
 import tempfile
 from pathlib import Path
+from secrets import token_hex
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "python"))
 
@@ -32,6 +33,8 @@ KINDS = {
 # What the visitors type into every field.
 PERSON = {"username": "somebody", "password": "somebody"}
 REGISTERED_BY_HAND = "registered-by-hand"
+# The reserved characters are the point: HTTP Basic must form-encode them first (RFC 6749, section 2.3.1).
+SERVICE = {"id": "service:itself", "secret": f"{token_hex(16)}:%+/& ~"}
 
 
 def fill_the_data_base():
@@ -49,6 +52,27 @@ def fill_the_data_base():
         # RFC 8252, section 7.3: the port of a loopback redirect URI is the client's choice.
         redirect_uris="http://127.0.0.1/callback",
     )
+    application.objects.create(
+        client_id=SERVICE["id"],
+        client_secret=SERVICE["secret"],
+        name="a service",
+        client_type=application.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=application.GRANT_CLIENT_CREDENTIALS,
+    )
+
+
+def forget_clients():
+    from oauth2_provider.models import get_application_model
+
+    get_application_model().objects.all().delete()
+
+
+def forget_access_tokens():
+    """They end now. Were they deleted, their refresh tokens would count as replaced."""
+    from django.utils import timezone
+    from oauth2_provider.models import get_access_token_model
+
+    get_access_token_model().objects.update(expires=timezone.now())
 
 
 def main():
@@ -59,12 +83,15 @@ def main():
         settings.configure(**project.settings(port.origin, folder, lambda _request: control.access_token_ttl))
         django.setup()
         fill_the_data_base()
+        control.forget_clients = forget_clients
+        control.forget_access_tokens = forget_access_tokens
         recorded = Recorder(get_asgi_application(), control, KINDS)
         ready = {
             "issuer": project.issuer(port.origin),
             "mcp": project.resource(port.origin),
             "control": controls.origin,
             "client": REGISTERED_BY_HAND,
+            "service": SERVICE,
         }
         run([(port, recorded), (controls, control.app())], ready, wishes.until_stdin_closes)
 

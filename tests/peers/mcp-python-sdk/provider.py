@@ -49,6 +49,12 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, FamilyRefresh
         self._access = {}
         self._refresh = {}
 
+    def forget_clients(self):
+        self._clients.clear()
+
+    def forget_access_tokens(self):
+        self._access.clear()
+
     async def get_client(self, client_id):
         return self._clients.get(client_id)
 

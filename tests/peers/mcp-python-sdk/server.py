@@ -58,6 +58,8 @@ def main():
     )
     control = Control(wishes.access_token_ttl)
     provider = Provider(authorization.origin, resource, control)
+    control.forget_clients = provider.forget_clients
+    control.forget_access_tokens = provider.forget_access_tokens
     recorded = Recorder(authorization_server(settings.issuer_url, provider), control, KINDS)
     applications = [(authorization, recorded), (mcp, mcp_server(settings, provider)), (controls, control.app())]
     ready = {"issuer": str(settings.issuer_url), "mcp": resource, "control": controls.origin}

@@ -2,7 +2,7 @@
 // authorization server and an MCP server.
 //
 // Owns: the ports, the record of requests, the ready line.
-// Refuses to know: OAuth and MCP. Not a line of the example is changed.
+// Refuses to know: OAuth and MCP. Not a line of the example is changed, though its memory can be emptied.
 // Limits: the example issues tokens for one hour, no refresh token, asks nobody to log in and revokes nothing.
 //
 //   server.mjs [--until-stdin-closes]
@@ -10,6 +10,10 @@
 import { once } from 'node:events';
 import { createServer, Server } from 'node:http';
 import { createServer as createListener } from 'node:net';
+
+import {
+  DemoInMemoryAuthProvider, DemoInMemoryClientsStore,
+} from '@modelcontextprotocol/sdk/examples/server/demoInMemoryOAuthProvider.js';
 
 import { Control } from '../control.mjs';
 import { watch } from './watch.mjs';
@@ -37,6 +41,18 @@ Server.prototype.listen = function take(port, done) {
   process.nextTick(done);
   return this;
 };
+// What a restart does to a memory: clients and tokens of before are unknown. The example keeps both to itself, so
+// the memory is caught where it is used.
+function catchMemory(kind, method, event, of) {
+  const original = kind.prototype[method];
+  kind.prototype[method] = function remember(...values) {
+    control[event] = () => of(this).clear();
+    return original.apply(this, values);
+  };
+}
+catchMemory(DemoInMemoryClientsStore, 'registerClient', 'forgetClients', (store) => store.clients);
+catchMemory(DemoInMemoryAuthProvider, 'exchangeAuthorizationCode', 'forgetAccessTokens', (provider) => provider.tokens);
+
 process.env.MCP_PORT = mcp.port;
 process.env.MCP_AUTH_PORT = authorization.port;
 process.argv.push('--oauth', '--oauth-strict');

@@ -7,6 +7,8 @@ Refuses to know: which library answered, and how it decides.
   PUT  /access-token-ttl      body: seconds that new access tokens live
   GET  /newest-access-token   {"expired": bool}
   POST /replay                redeems the refresh token that was rotated last, as a thief would
+  POST /forget-clients        forgets every registered client, as a restart does
+  POST /forget-access-tokens  forgets every access token, but no refresh token
 """
 
 import json
@@ -28,6 +30,9 @@ SHOWN_ANSWER = ("error", "error_description")
 class Control:
     def __init__(self, access_token_ttl):
         self.access_token_ttl = access_token_ttl
+        # Set by the server.
+        self.forget_clients = None
+        self.forget_access_tokens = None
         self._events = []
         self._newest_expires_at = 0.0
         self._spent = None
@@ -76,6 +81,8 @@ class Control:
                 Route("/access-token-ttl", self._set_ttl, methods=["PUT"]),
                 Route("/newest-access-token", self._answer_newest),
                 Route("/replay", self._replay, methods=["POST"]),
+                Route("/forget-clients", forgetting(lambda: self.forget_clients()), methods=["POST"]),
+                Route("/forget-access-tokens", forgetting(lambda: self.forget_access_tokens()), methods=["POST"]),
             ]
         )
 
@@ -95,6 +102,14 @@ class Control:
         url, form, headers = self._spent
         outgoing = Outgoing(url, urlencode(form).encode(), {**headers, REPLAY_HEADER: "1"})
         return JSONResponse(await run_in_threadpool(send, outgoing))
+
+
+def forgetting(how):
+    async def forget(_request):
+        await run_in_threadpool(how)
+        return JSONResponse({})
+
+    return forget
 
 
 def auth_style(form, headers):
