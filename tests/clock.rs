@@ -5,7 +5,7 @@ mod support;
 
 use mcp_credential::clock;
 use mcp_credential::config::KeySource;
-use mcp_credential::store::file::{self, Durable};
+use mcp_credential::store::draft::{self, Durable};
 use mcp_credential::store::{Slot, Store, record};
 use support::{Sandbox, server};
 
@@ -17,7 +17,7 @@ fn date(sandbox: &Sandbox, obtained_at: u64, expires_at: Option<u64>) {
     record.clear.obtained_at = obtained_at;
     record.clear.expires_at = expires_at;
     let content = record::encode(&store.key().unwrap(), &record).unwrap();
-    file::replace(&slot.record_path(), &content, Durable::No).unwrap();
+    draft::replace(&slot.record_path(), &content, Durable::No).unwrap();
 }
 
 /// Times at which a token was obtained and ends, as another clock told them.

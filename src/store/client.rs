@@ -1,6 +1,7 @@
 //! A client registration on disk: `NAME.client.json`, sealed like a token record and bound to its issuer.
 
-use super::file::{self, Durable, unwritable};
+use super::draft::{self, Durable};
+use super::file::{self, unwritable};
 use super::seal::{self, Kind};
 use super::slot::Slot;
 use crate::config::AuthMethod;
@@ -90,11 +91,12 @@ impl Slot<'_> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
         let path = self.client_path();
+        self.sweep_client();
         let written = serde_json::to_string(&record.clear).map_err(std::io::Error::other).and_then(|clear| {
             let sealed = Sealed { client_secret: record.client_secret.clone() };
             let sealed = Zeroizing::new(serde_json::to_vec(&sealed).map_err(std::io::Error::other)?);
             let content = seal::seal(&key, Kind::Client, self.name(), &clear, &sealed)?;
-            file::replace(&path, &content, Durable::Yes)
+            draft::replace(&path, &content, Durable::Yes)
         });
         written.map_err(|error| unwritable(&path, &error).of_server(self.name()))
     }
@@ -105,7 +107,12 @@ impl Slot<'_> {
     /// `cache_unwritable`.
     pub fn erase_client(&self) -> Outcome<bool> {
         let path = self.client_path();
+        self.sweep_client();
         file::remove(&path).map_err(|error| unwritable(&path, &error).of_server(self.name()))
+    }
+
+    fn sweep_client(&self) {
+        draft::sweep(self.store().cache(), &[format!("{}.client.json", self.name())]);
     }
 }
 

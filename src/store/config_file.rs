@@ -1,6 +1,7 @@
 //! Changing the configuration file: under a lock, as one step.
 
-use super::file::{self, Durable, unwritable};
+use super::draft::{self, Durable};
+use super::file::unwritable;
 use super::lock::LockFile;
 use super::place::make_directory;
 use crate::failure::{Code, Failure, Outcome};
@@ -25,7 +26,9 @@ pub fn change(path: &Path, make: impl FnOnce() -> Outcome<Secret>) -> Outcome<()
     if std::fs::read(&path).is_ok_and(|before| before == text.expose().as_bytes()) {
         return Ok(());
     }
-    file::replace(&path, text.expose().as_bytes(), Durable::Yes).map_err(|error| unwritable(&path, &error))
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    draft::sweep(folder, &[name.to_owned()]);
+    draft::replace(&path, text.expose().as_bytes(), Durable::Yes).map_err(|error| unwritable(&path, &error))
 }
 
 fn lock(path: &Path) -> Outcome<super::lock::Held> {

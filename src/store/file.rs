@@ -1,5 +1,5 @@
-//! Private files: opened without following links, checked for owner and mode, read with a limit, and
-//! written so that a reader sees a whole old or a whole new one.
+//! Private files: opened without following links, checked for owner and mode, read with a limit, and private from
+//! birth.
 
 use crate::failure::{Code, Failure, Outcome};
 use rustix::fs::{Mode, OFlags};
@@ -7,7 +7,7 @@ use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The largest file of ours that is read, in bytes.
 pub const SIZE_LIMIT: u64 = 512 * 1024;
@@ -18,8 +18,8 @@ pub const SIZE_LIMIT: u64 = 512 * 1024;
 /// Absent files are `None`.
 ///
 /// # Errors
-/// `insecure_storage` for links, other kinds of files and foreign owners, `cache_damaged` for a file that
-/// cannot be opened or is too large.
+/// `insecure_storage` for links, other kinds of files, foreign owners and missing rights, `cache_damaged` for a
+/// file that is too large, `unavailable` for one that cannot be opened now.
 pub fn open_private(path: &Path) -> Outcome<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match open(path, flags, Mode::empty()) {
@@ -67,7 +67,7 @@ fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
 /// The whole content of a private file, or `None` where there is none.
 ///
 /// # Errors
-/// Those of [`open_private`], and `cache_damaged` when reading fails.
+/// Those of [`open_private`], and `unavailable` when reading fails.
 pub fn read_private(path: &Path) -> Outcome<Option<Vec<u8>>> {
     let Some(mut file) = open_private(path)? else { return Ok(None) };
     read_open(path, &mut file).map(Some)
@@ -76,7 +76,7 @@ pub fn read_private(path: &Path) -> Outcome<Option<Vec<u8>>> {
 /// The rest of an open private file, with the size limit.
 ///
 /// # Errors
-/// `cache_damaged` when reading fails.
+/// `unavailable` when reading fails.
 pub fn read_open(path: &Path, file: &mut File) -> Outcome<Vec<u8>> {
     let mut content = Vec::with_capacity(4096);
     file.take(SIZE_LIMIT).read_to_end(&mut content).map_err(|error| unreadable(path, &error))?;
@@ -144,57 +144,31 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// How much a replaced file must survive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durable {
-    /// A crash of the machine.
-    Yes,
-    /// The end of this process; a crash may bring the old content back.
-    No,
-}
-
-/// Puts `content` in the place of `path` as one step. A reader sees the old file or the new one.
-///
-/// # Errors
-/// The system's; the old file is then untouched.
-pub fn replace(path: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
-    let draft = draft_of(path)?;
-    let written = write_draft(&draft, content, durable).and_then(|()| std::fs::rename(&draft, path));
-    if written.is_err() {
-        // The failure to report is the one above.
-        let _ = remove(&draft);
-    } else if durable == Durable::Yes {
-        sync_directory(path.parent().unwrap_or(Path::new("/")))?;
-    }
-    written
-}
-
-fn write_draft(draft: &Path, content: &[u8], durable: Durable) -> io::Result<()> {
-    let mut file = create_new(draft)?;
-    write_all(&mut file, content)?;
-    if durable == Durable::Yes { file.sync_all() } else { Ok(()) }
-}
-
-/// A name beside `path` that nobody else uses.
-///
-/// # Errors
-/// The system's, when it has no random bytes.
-pub fn draft_of(path: &Path) -> io::Result<PathBuf> {
-    let mut name = path.as_os_str().to_owned();
-    let mut random = [0_u8; 8];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    name.push(format!(".{:016x}.draft", u64::from_ne_bytes(random)));
-    Ok(PathBuf::from(name))
-}
-
 fn insecure(path: &Path, what: &str, fix: &str) -> Failure {
     Failure::new(Code::InsecureStorage, format!("{} {what}; {fix}", path.display()))
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
+/// The failure of a read of the store. Nothing is known about the content then, so it is not damage: rights have to
+/// be mended by a person, and anything else may pass (no file descriptors, a disk that stumbles).
+#[must_use]
+pub fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return insecure(
+            path,
+            "may not be read by you",
+            "mend its owner and mode, and those of its directories",
+        );
+    }
+    // A socket, or a device that is not there.
+    if matches!(
+        rustix::io::Errno::from_io_error(error),
+        Some(rustix::io::Errno::NXIO | rustix::io::Errno::NODEV)
+    ) {
+        return insecure(path, "is not a regular file", "move it away");
+    }
     Failure::new(
-        Code::CacheDamaged,
-        format!("{} cannot be read ({error}); nothing was changed", path.display()),
+        Code::Unavailable,
+        format!("{} cannot be read now ({error}); nothing was changed or sent; try again", path.display()),
     )
 }
 

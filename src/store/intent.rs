@@ -68,7 +68,9 @@ impl Claim {
         }
         let content = file::read_open(path, &mut locked)?;
         let older = key.and_then(|key| Intent::decode(key, name, &content));
-        Ok(Some(Self { path: path.to_owned(), locked, tells: older.is_some(), older }))
+        // What cannot be read for want of a key is not thrown away: the key may be put back.
+        let tells = older.is_some() || (key.is_none() && !content.is_empty());
+        Ok(Some(Self { path: path.to_owned(), locked, older, tells }))
     }
 
     /// What a process that died has left.
@@ -189,6 +191,17 @@ mod tests {
         claim.forget();
         assert!(!path.exists());
         assert!(take(&path, &key).is_some());
+    }
+
+    #[test]
+    fn an_intent_that_cannot_be_read_without_the_key_is_kept_for_it() {
+        let folder = Folder::new();
+        let (key, path) = place(&folder);
+        take(&path, &key).unwrap().announce(&Intent::new("one", None), &key, "demo").unwrap();
+        let blind = Claim::take(&path, None, "demo").unwrap().unwrap();
+        assert_eq!(blind.older(), None);
+        drop(blind);
+        assert_eq!(take(&path, &key).unwrap().older(), Some(&Intent::new("one", None)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The key that seals the records: born once, never replaced in silence.
 
+use super::draft::{Draft, Durable};
 use super::file::{self, unwritable};
 pub use crate::config::KeySource;
 use crate::failure::{Code, Failure, Outcome};
@@ -103,18 +104,16 @@ impl Key {
 fn create(path: &Path) -> io::Result<()> {
     let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
     getrandom::fill(&mut *bytes).map_err(io::Error::other)?;
-    let draft = file::draft_of(path)?;
-    let linked = write_and_link(&draft, path, &*bytes);
-    file::remove(&draft)?;
+    let mut draft = Draft::beside(path)?;
+    let linked = write_and_link(&mut draft, path, &*bytes);
+    draft.discard()?;
     file::sync_directory(path.parent().unwrap_or(Path::new("/")))?;
     linked
 }
 
-fn write_and_link(draft: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut created = file::create_new(draft)?;
-    file::write_all(&mut created, bytes)?;
-    created.sync_all()?;
-    match std::fs::hard_link(draft, path) {
+fn write_and_link(draft: &mut Draft, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    draft.write(bytes, Durable::Yes)?;
+    match std::fs::hard_link(draft.path(), path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }

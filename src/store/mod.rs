@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod config_file;
+pub mod draft;
 pub mod file;
 pub mod intent;
 pub mod key;

@@ -52,7 +52,7 @@ impl Store {
     /// The key to read records with.
     ///
     /// # Errors
-    /// `cache_damaged` when it is missing or short, `insecure_storage` when it is open to others.
+    /// `cache_unreadable` when it is missing or short, `insecure_storage` when it is open to others.
     pub fn key(&self) -> Outcome<Key> {
         Key::load(&self.key_source, &self.key_path())
     }
@@ -88,7 +88,7 @@ impl Store {
     /// The names that have a token record, in order.
     ///
     /// # Errors
-    /// `cache_damaged` when the directory cannot be read.
+    /// `unavailable` or `insecure_storage` when the directory cannot be read.
     pub fn names(&self) -> Outcome<Vec<String>> {
         let mut names = Vec::new();
         for entry in read_directory(&self.cache)? {
@@ -113,17 +113,15 @@ impl Store {
 }
 
 fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
-    let damaged = |error: io::Error| {
-        Failure::new(Code::CacheDamaged, format!("{} cannot be read ({error})", directory.display()))
-    };
+    let unreadable = |error: io::Error| file::unreadable(directory, &error);
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(damaged(error)),
+        Err(error) => return Err(unreadable(error)),
     };
     let mut names = Vec::new();
     for entry in entries {
-        names.extend(entry.map_err(damaged)?.file_name().into_string());
+        names.extend(entry.map_err(unreadable)?.file_name().into_string());
     }
     Ok(names)
 }
@@ -153,10 +151,7 @@ fn check_directory(directory: &Path) -> Outcome<()> {
     let metadata = match std::fs::metadata(directory) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            let text = format!("{} cannot be looked at ({error}); mend its permissions", directory.display());
-            return Err(Failure::new(Code::InsecureStorage, text));
-        }
+        Err(error) => return Err(file::unreadable(directory, &error)),
     };
     let refuse = |what: &str, fix: &str| {
         let text = format!("{} {what}; {fix}", directory.display());

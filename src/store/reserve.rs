@@ -9,13 +9,14 @@
 //! Once it is not known whether the token was spent, the intent stays until that is answered: by a new token
 //! or by a refusal.
 
+use super::draft::Draft;
 use super::file::{self, unwritable};
 use super::intent::{self, Claim, Intent};
 use super::key::Key;
 use super::lock::{Held, LockFile, is_at};
 use super::record;
 use super::slot::Slot;
-use crate::failure::Outcome;
+use crate::failure::{Code, Outcome};
 use crate::secret::Secret;
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::fs::File;
@@ -41,7 +42,7 @@ pub enum Recovery {
 pub struct Reservation<'s> {
     slot: Slot<'s>,
     key: Key,
-    /// The reserved file; absent once writing to it has failed.
+    /// The reserved file, open as long as it may be renamed; absent once writing to it has failed.
     next: Option<File>,
     next_path: PathBuf,
     claim: Option<Claim>,
@@ -72,9 +73,14 @@ impl<'s> Slot<'s> {
     /// The right to work on this name's token. `None` when somebody else has it, under another lock file: wait.
     ///
     /// # Errors
-    /// `insecure_storage`, `cache_unwritable`.
+    /// `insecure_storage`, `cache_unwritable`, and what reading the key fails with.
     pub fn claim(&self, _held: &Held) -> Outcome<Option<Claim>> {
-        Claim::take(&self.beside("intent"), self.store().key().ok().as_ref(), self.name())
+        let key = match self.store().key() {
+            // Missing: nothing can be read, and nothing was sealed where this is the first run.
+            Err(failure) if failure.code == Code::CacheDamaged => None,
+            key => Some(key?),
+        };
+        Claim::take(&self.beside("intent"), key.as_ref(), self.name())
     }
 
     /// Finishes or forgets what an earlier redemption left. `stored` was read under the claim.
@@ -120,6 +126,7 @@ impl<'s> Slot<'s> {
     ) -> Outcome<Reservation<'s>> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
+        self.sweep();
         let next_path = self.beside("next");
         match self.try_reserve(&mut claim, &key, &Intent::new(predecessor, spends)) {
             Ok(next) => Ok(Reservation {
@@ -157,8 +164,8 @@ impl<'s> Slot<'s> {
         self.store().prepare()?;
         self.store().key_for_writing()?;
         let path = self.record_path();
-        let proved = file::draft_of(&path).and_then(|draft| unnamed_room(&draft));
-        proved.map(|_| ()).map_err(|error| unwritable(&path, &error))
+        let proved = Draft::beside(&path).and_then(unnamed_room);
+        proved.map(drop).map_err(|error| unwritable(&path, &error))
     }
 }
 
@@ -179,9 +186,9 @@ fn pad(path: &Path) -> io::Result<File> {
 }
 
 /// The same without a name: a process that is killed meanwhile leaves nothing.
-fn unnamed_room(path: &Path) -> io::Result<File> {
-    let created = file::create_new(path)?;
-    file::remove(path)?;
+fn unnamed_room(draft: Draft) -> io::Result<File> {
+    let (path, created) = draft.into_parts();
+    file::remove(&path)?;
     padded(created)
 }
 
@@ -225,14 +232,18 @@ impl Reservation<'_> {
     fn write(&mut self, content: &[u8]) -> io::Result<()> {
         if self.next.as_ref().is_some_and(|next| !is_at(next, &self.next_path)) {
             // Taken away, perhaps replaced by the room of somebody under another lock file: that one stays.
-            self.next_path = file::draft_of(&self.slot.record_path())?;
-            self.next = None;
+            let (path, file) = Draft::beside(&self.slot.record_path())?.into_parts();
+            (self.next_path, self.next) = (path, Some(file));
         }
-        if self.next.take().is_some_and(|mut next| write_over(&mut next, content).is_ok()) {
+        if self.next.as_mut().is_some_and(|next| write_over(next, content).is_ok()) {
             return Ok(());
         }
+        self.next = None;
         file::remove(&self.next_path)?;
-        write_over(&mut file::create_new(&self.next_path)?, content)
+        let mut next = file::create_new(&self.next_path)?;
+        write_over(&mut next, content)?;
+        self.next = Some(next);
+        Ok(())
     }
 
     /// Nobody knows whether the token was spent: a connection was lost. The next run must know that.

@@ -1,5 +1,6 @@
 //! One server's place in the store: reading its record, and taking it away.
 
+use super::draft;
 use super::file;
 use super::intent::Claim;
 use super::lock::LockFile;
@@ -87,7 +88,7 @@ impl<'s> Slot<'s> {
     /// The stored record, with its secrets. Takes no lock: a reader sees a whole record.
     ///
     /// # Errors
-    /// `cache_damaged` or `insecure_storage`; the file is left as it is.
+    /// `cache_damaged`, `insecure_storage` or `unavailable`; the file is left as it is.
     pub fn peek(&self) -> Outcome<Option<TokenRecord>> {
         self.peek_inner().map_err(|failure| failure.of_server(&self.name))
     }
@@ -131,6 +132,7 @@ impl<'s> Slot<'s> {
         for suffix in ["next", "intent.draft"] {
             self.remove(&self.beside(suffix))?;
         }
+        self.sweep();
         let erased = self.remove(&self.record_path())?;
         self.remove(&self.beside("state"))?;
         self.sync()?;
@@ -147,6 +149,14 @@ impl<'s> Slot<'s> {
         std::fs::rename(&path, &aside).map_err(|error| file::unwritable(&path, &error))?;
         self.sync()?;
         Ok(aside)
+    }
+
+    /// Takes away what killed processes have left of the record, of its state and of the key.
+    pub(super) fn sweep(&self) {
+        let record = format!("{}.token.json", self.name);
+        let state = format!("{record}.state");
+        draft::sweep(self.store.cache(), &[record, state]);
+        draft::sweep(self.store.home(), &["key.bin".to_owned()]);
     }
 
     fn remove(&self, path: &Path) -> Outcome<bool> {

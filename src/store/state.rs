@@ -1,7 +1,8 @@
 //! What is worth remembering about a server but may be lost: the last error, a failure that is shared for
 //! a few seconds, and when a person last left a login unanswered. No secret stands here.
 
-use super::file::{self, Durable};
+use super::draft::{self, Durable};
+use super::file;
 use crate::clock;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
@@ -103,7 +104,7 @@ impl StateFile {
         }
         let written = serde_json::to_vec(&state)
             .map_err(std::io::Error::other)
-            .and_then(|content| file::replace(&self.path, &content, Durable::No));
+            .and_then(|content| draft::replace(&self.path, &content, Durable::No));
         if let Err(error) = written {
             log::debug!("the state file could not be written: {error}");
         }

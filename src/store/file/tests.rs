@@ -1,6 +1,7 @@
 use super::*;
 use crate::store::testing::Folder;
 use std::os::unix::fs::chown;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -70,4 +71,17 @@ fn case_54_a_file_of_a_gigabyte_is_not_read() {
     let path = folder.path().join("file");
     create_new(&path).unwrap().set_len(1 << 30).unwrap();
     assert_eq!(read_private(&path).unwrap_err().code, Code::CacheDamaged);
+}
+
+#[test]
+fn what_cannot_be_read_now_is_told_from_damage_and_from_missing_rights() {
+    let path = Path::new("/somewhere/file");
+    let code = |errno: rustix::io::Errno| unreadable(path, &errno.into()).code;
+    use rustix::io::Errno;
+    for errno in [Errno::MFILE, Errno::NFILE, Errno::IO, Errno::NOMEM, Errno::STALE] {
+        assert_eq!(code(errno), Code::Unavailable, "{errno}");
+    }
+    for errno in [Errno::ACCESS, Errno::PERM, Errno::NXIO] {
+        assert_eq!(code(errno), Code::InsecureStorage, "{errno}");
+    }
 }

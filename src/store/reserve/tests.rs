@@ -81,7 +81,7 @@ fn the_proof_that_a_record_can_be_written_leaves_nothing_also_when_it_is_killed(
     let folder = Folder::new();
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
-    let room = unnamed_room(&slot.beside("room")).unwrap();
+    let room = unnamed_room(Draft::beside(&slot.record_path()).unwrap()).unwrap();
     assert_eq!(room.metadata().unwrap().len(), RESERVE_BYTES as u64);
     assert_eq!(files(&slot), [""; 0], "while it stands");
     slot.prove_writable().unwrap();
