@@ -154,6 +154,9 @@ pub enum Answer {
     Dead(Failure),
     /// The request did not leave, or a complete answer says to try later: nothing was spent.
     Transient(Failure),
+    /// A gateway answered for a server that did not: nobody knows whether the request took effect. It may be
+    /// tried later.
+    Unclear(Failure),
     /// The connection was lost after the request may have been received: nobody knows whether it took
     /// effect.
     Ambiguous(Failure),

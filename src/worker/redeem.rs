@@ -41,8 +41,8 @@ struct Redemption<'a> {
     job: &'a Job,
     slot: &'a Slot<'a>,
     held: Held,
-    /// The token may be spent already: an earlier process died between its request and its save, or a
-    /// connection was lost.
+    /// The token may be spent already: an earlier process died between its request and its save, a connection
+    /// was lost, or a gateway gave up.
     in_doubt: bool,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Redemption<'a> {
     fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {
         let Ready { plan, stored, generation, mut reservation } = ready;
         let sent = request::send(&self.job.network, &plan.request, &self.job.task);
-        if sent.lost_before || matches!(sent.answer, Answer::Ambiguous(_)) {
+        if sent.in_doubt {
             self.in_doubt = true;
             reservation.doubt();
         }
@@ -141,18 +141,18 @@ impl<'a> Redemption<'a> {
                 reservation.release();
                 self.end(&failure, tell);
             }
-            Answer::Ambiguous(failure) => {
+            Answer::Unclear(failure) | Answer::Ambiguous(failure) => {
                 reservation.release();
                 self.end(&failure, tell);
             }
             Answer::Transient(failure) => {
                 reservation.release();
-                self.spare_seed(&plan, sent.lost_before);
+                self.spare_seed(&plan, sent.in_doubt);
                 self.end(&failure, tell);
             }
             Answer::Refused(failure) => {
                 reservation.release();
-                self.spare_seed(&plan, sent.lost_before);
+                self.spare_seed(&plan, sent.in_doubt);
                 self.suspect_client(&plan, &failure);
                 self.end(&failure, tell);
             }

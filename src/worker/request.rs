@@ -1,8 +1,9 @@
 //! Sending a token request, and sending it again where that is right.
 //!
-//! A complete answer that says "later" is tried three times with a growing pause. A connection that was
-//! lost after the request may have arrived is tried once more, at once, with the same token: if the server
-//! has not rotated it nothing is lost, and if it has nothing more can be.
+//! A complete answer that says "later" is tried three times with a growing pause, also where a gateway says it and
+//! nobody knows what the server behind it has done. A connection that was lost after the request may have arrived is
+//! tried once more, at once, with the same token: if the server has not rotated it nothing is lost, and if it has
+//! nothing more can be.
 
 use super::job::Task;
 use crate::config::Network;
@@ -23,8 +24,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct Sent {
     /// The last answer.
     pub answer: Answer,
-    /// Whether the connection of an earlier try was lost: that try may have taken effect.
-    pub lost_before: bool,
+    /// Whether a try may have taken effect whose answer is not known.
+    pub in_doubt: bool,
 }
 
 /// Sends `request` until it is answered, refused or out of tries.
@@ -34,15 +35,15 @@ pub fn send(network: &Network, request: &TokenRequest, task: &Task) -> Sent {
     let deadline = Instant::now() + limits.total;
     let http = match Http::new(network, limits) {
         Ok(http) => http.until(deadline),
-        Err(failure) => return Sent { answer: Answer::Refused(failure), lost_before: false },
+        Err(failure) => return Sent { answer: Answer::Refused(failure), in_doubt: false },
     };
-    let mut sender = Sender { tries: 0, repeated: false, deadline };
+    let mut sender = Sender { tries: 0, repeated: false, in_doubt: false, deadline };
     loop {
         let answer = grant::request(&http, request);
         log::debug!("{}: {}", what(task), outcome(&answer));
         match sender.pause_before_next(&answer) {
             Some(pause) => thread::sleep(pause),
-            None => return Sent { answer, lost_before: sender.repeated },
+            None => return Sent { answer, in_doubt: sender.in_doubt },
         }
     }
 }
@@ -50,18 +51,20 @@ pub fn send(network: &Network, request: &TokenRequest, task: &Task) -> Sent {
 struct Sender {
     tries: u32,
     repeated: bool,
+    in_doubt: bool,
     deadline: Instant,
 }
 
 impl Sender {
     /// How long to wait before the request is sent again; `None` when it is not.
     fn pause_before_next(&mut self, answer: &Answer) -> Option<Duration> {
+        self.in_doubt |= matches!(answer, Answer::Ambiguous(_) | Answer::Unclear(_));
         let pause = match answer {
             Answer::Ambiguous(_) if !self.repeated => {
                 self.repeated = true;
                 Duration::ZERO
             }
-            Answer::Transient(failure) => {
+            Answer::Transient(failure) | Answer::Unclear(failure) => {
                 self.tries += 1;
                 let asked = failure.retry_after.map(Duration::from_secs);
                 asked.unwrap_or(FIRST_PAUSE * 2_u32.pow(self.tries - 1))
@@ -96,6 +99,7 @@ fn outcome(answer: &Answer) -> String {
         Answer::Granted(granted) => format!("granted, expires in {:?} s", granted.expires_in),
         Answer::Dead(failure) => format!("dead: {}", failure.message),
         Answer::Transient(failure) => format!("transient: {}", failure.message),
+        Answer::Unclear(failure) => format!("unclear: {}", failure.message),
         Answer::Ambiguous(failure) => format!("ambiguous: {}", failure.message),
         Answer::Refused(failure) => format!("refused: {}", failure.message),
     }
@@ -107,7 +111,12 @@ mod tests {
     use crate::failure::{Code, Failure};
 
     fn sender() -> Sender {
-        Sender { tries: 0, repeated: false, deadline: Instant::now() + Duration::from_secs(60) }
+        Sender {
+            tries: 0,
+            repeated: false,
+            in_doubt: false,
+            deadline: Instant::now() + Duration::from_secs(60),
+        }
     }
 
     fn transient(retry_after: Option<u64>) -> Answer {
@@ -121,6 +130,16 @@ mod tests {
         let second = sender.pause_before_next(&transient(None)).unwrap();
         assert!(second > first);
         assert_eq!(sender.pause_before_next(&transient(None)), None);
+    }
+
+    #[test]
+    fn a_gateways_answer_is_tried_like_a_transient_one_and_leaves_a_doubt() {
+        let unclear = Answer::Unclear(Failure::new(Code::Unavailable, "504"));
+        let (mut sender, mut plain) = (sender(), sender());
+        for _ in 0..3 {
+            assert_eq!(sender.pause_before_next(&unclear), plain.pause_before_next(&transient(None)));
+        }
+        assert!(sender.in_doubt && !plain.in_doubt);
     }
 
     #[test]

@@ -70,7 +70,10 @@ pub fn fault(fault: &Transport) {
         match judge(&request, Err(fault.clone()), 0, 0) {
             Answer::Granted(_) | Answer::Dead(_) => panic!("nothing came, and it counts"),
             Answer::Ambiguous(_) if over => panic!("a complete status came"),
-            Answer::Transient(failure) | Answer::Ambiguous(failure) | Answer::Refused(failure) => {
+            Answer::Transient(failure)
+            | Answer::Unclear(failure)
+            | Answer::Ambiguous(failure)
+            | Answer::Refused(failure) => {
                 shown::message(&failure);
             }
         }
@@ -86,6 +89,10 @@ fn check(request: &TokenRequest, status: u16, body: &[u8], sent_at: u64, answer:
         }
         Answer::Ambiguous(failure) => {
             assert!((200..300).contains(&status), "HTTP {status} is an answer");
+            failure
+        }
+        Answer::Unclear(failure) => {
+            assert!(status >= 500, "HTTP {status} is the server's own");
             failure
         }
         Answer::Transient(failure) | Answer::Refused(failure) => failure,

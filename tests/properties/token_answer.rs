@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 const KINDS: [&str; 4] = ["application/json", "text/html", "application/x-www-form-urlencoded", ""];
 
-const STATUSES: [u16; 14] = [200, 201, 204, 301, 307, 400, 401, 403, 404, 422, 429, 500, 503, 999];
+const STATUSES: [u16; 16] = [200, 201, 204, 301, 307, 400, 401, 403, 404, 422, 429, 500, 502, 503, 504, 999];
 
 /// What servers say, and what they should not.
 fn error() -> impl Strategy<Value = String> {

@@ -44,6 +44,7 @@ impl<'a> Judge<'a> {
             429 => Answer::Transient(self.later(reply)),
             400..=499 => self.refusal(reply),
             300..=399 => self.transient(reply, "answered with a redirect, which is not followed"),
+            status if is_of_a_gateway(status) => self.unclear(reply),
             _ => self.transient(reply, "could not answer"),
         }
     }
@@ -128,6 +129,15 @@ impl<'a> Judge<'a> {
         Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
     }
 
+    fn unclear(&self, reply: &Reply) -> Answer {
+        let message = format!(
+            "{} did not answer the gateway before it (HTTP {}); whether it has acted is not known, try again later",
+            self.endpoint(),
+            reply.status
+        );
+        Answer::Unclear(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
+    }
+
     fn unavailable(&self, what: &str) -> Failure {
         let message = format!("the token request to {} {what}; try again later", self.endpoint());
         self.failure(Code::Unavailable, message)
@@ -150,6 +160,12 @@ impl<'a> Judge<'a> {
     fn log_in(&self) -> String {
         format!("run `mcp-credential login {}`", self.request.server)
     }
+}
+
+/// 502 and 504 (RFC 9110, sections 15.6.3 and 15.6.5), and what Cloudflare says in their place: the server behind
+/// the gateway broke off or was too slow.
+fn is_of_a_gateway(status: u16) -> bool {
+    matches!(status, 502 | 504 | 520 | 524)
 }
 
 fn is_success(reply: &Reply) -> bool {

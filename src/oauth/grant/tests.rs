@@ -67,7 +67,7 @@ fn granted(answer: Answer) -> Granted {
 
 fn transient(answer: Answer) -> Failure {
     match answer {
-        Answer::Transient(failure) => failure,
+        Answer::Transient(failure) | Answer::Unclear(failure) => failure,
         other => panic!("{other:?}"),
     }
 }

@@ -96,6 +96,18 @@ fn five_hundreds_and_429_do_not_kill_whatever_they_say_case_44() {
 }
 
 #[test]
+fn a_gateway_that_answers_for_its_server_leaves_open_what_that_one_did_case_44() {
+    for (status, is_unclear) in
+        [(500, false), (502, true), (503, false), (504, true), (520, true), (524, true)]
+    {
+        let answer = refreshed(status, value!({"error": "invalid_grant"}));
+        assert_eq!(matches!(answer, Answer::Unclear(_)), is_unclear, "{answer:?}");
+        let says_so = transient(answer).message.contains("nothing is lost");
+        assert_eq!(says_so, !is_unclear, "{status}");
+    }
+}
+
+#[test]
 fn a_429_is_rate_limited_and_its_wait_is_told_in_seconds_or_as_a_date() {
     let failure = transient(answer_to(refresh(), |_, _| headed(429, "Retry-After", "17")));
     assert_eq!((failure.code, failure.retry_after), (Code::RateLimited, Some(17)));
