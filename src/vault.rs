@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 /// The longest pause between two looks at the record; the shortest is two fifths of it.
 const PAUSE: Duration = Duration::from_millis(25);
 /// The same for a wait that has lasted: many waiters that look often cost more than they gain by it.
-const LONG_PAUSE: Duration = Duration::from_millis(150);
+const LONG_PAUSE: Duration = Duration::from_millis(250);
 /// The share of a wait that its next pause may add to it, as one in so many.
-const SHARE: u32 = 16;
+const SHARE: u32 = 8;
 
 /// One server's vault.
 pub struct StoreVault<'a> {
@@ -152,6 +152,6 @@ mod tests {
     #[test]
     fn a_wait_that_lasts_is_looked_at_less_often_but_never_seldom() {
         let after = |milliseconds| longest_pause(Duration::from_millis(milliseconds)).as_millis();
-        assert_eq!([after(0), after(400), after(800), after(2400), after(90_000)], [25, 25, 50, 150, 150]);
+        assert_eq!([after(0), after(200), after(800), after(2400), after(90_000)], [25, 25, 100, 250, 250]);
     }
 }

@@ -188,12 +188,19 @@ fn exchange(
     let deadline = Instant::now() + EXCHANGE;
     loop {
         let lock = token_lock(vault, deadline)?;
+        let before = generation_of(vault.peek().ok().flatten().as_ref());
         let task = Task::Exchange { request: Box::new(request.clone()), clear: Box::new(clear.clone()) };
         match vault.work(lock, task, deadline) {
             Redeemed::Done(answer) => return Ok(*answer),
             Redeemed::Again => pause(deadline),
             Redeemed::Failed(failure) => return Err(failure),
-            Redeemed::TimedOut | Redeemed::Vanished => return Err(no_answer()),
+            // It may have saved the token before it was gone.
+            Redeemed::TimedOut | Redeemed::Vanished => {
+                return other_login(vault, None, true, &before)?.map_or_else(
+                    || Err(no_answer()),
+                    |answer| Ok(Answer { source: Source::Login, ..answer }),
+                );
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::failure::{Code, Failure};
 use crate::logging;
 use crate::store::Slot;
 use crate::store::lock::Held;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,6 +19,9 @@ use std::os::unix::net::UnixStream;
 pub fn run() -> io::Result<()> {
     // First of all: from here on no signal to the caller's process group reaches us.
     let detached = rustix::process::setsid();
+    // A core dump would hold the refresh token. What cannot be limited is no reason not to work.
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = setrlimit(Resource::Core, none);
     let socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
     let locked = take_stdin()?;
     detached?;

@@ -79,6 +79,9 @@ fn case_80_no_argument_holds_a_secret_and_the_worker_has_no_environment() {
     let worker = worker_of(login.id());
     let environment = fs::read(format!("/proc/{worker}/environ")).unwrap();
     assert_eq!(String::from_utf8_lossy(&environment), "");
+    let limits = fs::read_to_string(format!("/proc/{worker}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "no core dump: {core}");
     server.release();
     visit.join().unwrap();
     login.end().succeeds();
