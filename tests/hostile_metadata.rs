@@ -180,6 +180,22 @@ fn floods_in_place_of_metadata_are_cut_off_in_little_memory_case_17() {
 }
 
 #[test]
+fn a_flood_in_place_of_the_resource_metadata_is_not_taken_for_a_server_without_any_case_17() {
+    for flood in [Fault::BigBody(2 << 30), Fault::Endless] {
+        let server = server(3600);
+        let sandbox = Sandbox::with(&server);
+        server.fault(Endpoint::ResourceMetadata, flood.clone(), Times::Always);
+        let refused = login_in_little_memory(&sandbox).ends("unavailable", 75);
+        assert!(refused.stderr.contains("too large"), "{} {refused:?}", flood.name());
+        assert_eq!((sandbox.opened(), server.registrations().len()), (vec![], 0), "{}", flood.name());
+        server.clear_faults();
+        let first = Endpoint::Path(server.document_path(Document::ResourcePath));
+        server.fault(first, flood, Times::Always);
+        sandbox.login("demo").succeeds();
+    }
+}
+
+#[test]
 fn a_page_in_place_of_metadata_is_passed_over_and_named_in_the_end_case_18() {
     let server = server(3600);
     let first = Endpoint::Path(server.document_path(Document::ResourcePath));

@@ -1,7 +1,7 @@
 //! Metadata documents from a list of places: the first that can be used.
 //!
-//! A place that has nothing (404, a web page, broken or overlong JSON, a redirect) is passed over. A server
-//! that has a fault (5xx, 429) or cannot be reached is remembered, so that its bad moment is not taken for
+//! A place that has nothing (404, a web page, broken JSON, a redirect) is passed over. A server that has a fault
+//! (5xx, 429, a document without end) or cannot be reached is remembered, so that its bad moment is not taken for
 //! "there is no metadata".
 
 use super::Story;
@@ -86,7 +86,7 @@ fn look(story: &Story, place: &Url) -> Outcome<Place> {
         Ok(reply) => Ok(read(&reply)),
         Err(Transport::TooLarge(reply)) => Ok(match read(&reply) {
             Place::Faulty(why, wait) => Place::Faulty(why, wait),
-            _ => Place::Empty("the document is too large".to_owned()),
+            _ => Place::Faulty("the document is too large".to_owned(), None),
         }),
         Err(fault) => Err(unavailable(place, &fault.to_string())),
     }
