@@ -77,6 +77,26 @@ fn little_memory_ends_a_call_and_harms_no_record_case_77() {
     still_refreshes(&server, &sandbox);
 }
 
+#[test]
+fn little_memory_ends_a_refresh_and_costs_no_login_case_77() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let mut statuses = Vec::new();
+    for mebibytes in [12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 512] {
+        let limit = format!("ulimit -v {}", mebibytes * 1024);
+        let refresh = format!("refresh demo --rejected-generation {} --timeout 60", sandbox.generation());
+        let ran = limited(&sandbox, &limit, &refresh);
+        is_clean(&ran, &limit);
+        // A worker that has no room ends before it sends anything, or after it has saved its answer.
+        assert_ne!(ran.status, 4, "{limit}: {ran:?}");
+        statuses.push(ran.status);
+        sandbox.wait_for_rest();
+        sandbox.forget_state();
+    }
+    assert!(statuses.contains(&0) && statuses.iter().any(|status| *status != 0), "{statuses:?}");
+    still_refreshes(&server, &sandbox);
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

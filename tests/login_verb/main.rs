@@ -12,7 +12,7 @@ mod support;
 
 use oauthserver::browser::{self, Decision};
 use oauthserver::{AuthMethod, Endpoint, Logged, OAuthServer, Patch, Settings};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use support::{Ran, Sandbox, serve, server};
 use url::Url;
 
@@ -185,4 +185,31 @@ fn the_page_says_that_it_is_done_and_names_no_secret() {
     let code = server.token_requests()[0].form_value("code").unwrap().to_owned();
     assert_eq!((page.status, page.header("cache-control")), (200, Some("no-store")));
     assert!(!page.body.contains(&code), "{}", page.body);
+}
+
+/// Other addresses of this machine: one of the loopback network, and the one it speaks to others with, if it has one.
+fn other_addresses() -> Vec<IpAddr> {
+    let mut addresses = vec![IpAddr::from(Ipv4Addr::new(127, 0, 0, 2))];
+    let outside = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Nothing is sent: the system only chooses the address that it would send from.
+    if outside.connect("192.0.2.1:9").is_ok() {
+        addresses.push(outside.local_addr().unwrap().ip());
+    }
+    addresses
+}
+
+#[test]
+fn case_36_a_login_listens_at_its_loopback_address_and_at_no_other_of_this_machine() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    let login = sandbox.watch(&["login", "demo"]);
+    let asked = Url::parse(&sandbox.asked_url()).unwrap();
+    let (_, redirect) = asked.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap();
+    let port = Url::parse(&redirect).unwrap().port().unwrap();
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    for address in other_addresses() {
+        assert!(TcpStream::connect(SocketAddr::new(address, port)).is_err(), "{address}");
+    }
+    browser::visit(asked.as_str()).unwrap();
+    login.end().succeeds();
 }

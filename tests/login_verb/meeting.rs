@@ -23,10 +23,10 @@ fn cold_starts(sandbox: &Sandbox, count: usize, decision: Decision) -> Vec<Ran> 
 }
 
 #[test]
-fn case_41_twenty_cold_starts_share_one_browser_one_registration_and_one_token() {
+fn case_41_fifty_cold_starts_share_one_browser_one_registration_and_one_token() {
     let server = asking();
     let sandbox = Sandbox::with(&server);
-    let crowd = cold_starts(&sandbox, 20, Decision::Approve);
+    let crowd = cold_starts(&sandbox, 50, Decision::Approve);
     for ran in &crowd {
         assert_eq!(ran.status, 0, "{ran:?}");
     }
