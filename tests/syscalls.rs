@@ -10,14 +10,24 @@ mod births;
 mod durable;
 #[path = "syscalls/errors.rs"]
 mod errors;
+#[path = "syscalls/every.rs"]
+mod every;
+#[path = "syscalls/first.rs"]
+mod first;
 #[path = "syscalls/fresh.rs"]
 mod fresh;
 #[path = "syscalls/kills.rs"]
 mod kills;
 #[path = "syscalls/late.rs"]
 mod late;
+#[path = "syscalls/leftovers.rs"]
+mod leftovers;
 #[path = "syscalls/places.rs"]
 mod places;
+#[path = "syscalls/points.rs"]
+mod points;
+#[path = "syscalls/scene.rs"]
+mod scene;
 #[path = "syscalls/strace.rs"]
 mod strace;
 mod support;

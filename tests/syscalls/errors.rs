@@ -2,8 +2,8 @@
 //! new token is answered and kept.
 
 use crate::strace::{
-    DIRECTORY, DRAFT, INTENT, Inject, LOCK, NEXT, OPEN, RENAME, SYNC, UNLINK, refresh_with,
-    start_refresh_with,
+    DIRECTORY, DRAFT, INTENT, Inject, KEY, LOCK, NEXT, OPEN, RECORD, RENAME, SYNC, UNLINK, refresh_with,
+    start_refresh_with, trace,
 };
 use crate::support::process::kill;
 use crate::support::{Sandbox, end, server, wait_for};
@@ -123,4 +123,48 @@ fn a_leftover_that_cannot_be_removed_does_no_harm() {
     assert_eq!(sandbox.leftovers(), ["demo.token.json.intent"]);
     let next = sandbox.refresh().succeeds();
     is_kept(&server, &sandbox, &next.text("generation"), 2);
+}
+
+#[test]
+fn a_record_or_key_that_cannot_be_read_now_is_no_damage_and_stays_as_it_is_case_54() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let record = fs::read(sandbox.record()).unwrap();
+    let faults = [
+        (OPEN, "error=EMFILE", "unavailable", 75),
+        (OPEN, "error=ENFILE", "unavailable", 75),
+        ("read", "error=EIO", "unavailable", 75),
+        (OPEN, "error=EACCES", "insecure_storage", 5),
+    ];
+    for (calls, what, code, status) in faults {
+        for file in [RECORD, KEY] {
+            let fault = fail_at(calls, file, "1+", what);
+            for arguments in [&["get", "demo"][..], &["refresh", "demo"]] {
+                let ran = trace(&sandbox, &fault.options(&sandbox), arguments);
+                assert!(ran.log.contains("(INJECTED)"), "{fault:?} did not happen: {ran:?}", ran = ran.ran);
+                let ran = ran.ran.fails(code, status);
+                assert!(ran.stderr.contains(".json") || ran.stderr.contains("key.bin"), "{ran:?}");
+            }
+            assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{fault:?}");
+            assert_eq!((server.refreshes().len(), sandbox.leftovers()), (0, vec![]), "{fault:?}");
+            sandbox.forget_state();
+        }
+    }
+    sandbox.refresh().succeeds();
+    assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
+}
+
+#[test]
+fn a_key_that_cannot_be_read_now_does_not_make_a_doubt_forgotten() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    refresh_with(&sandbox, Inject { calls: "write", file: NEXT, when: "2", what: "signal=KILL" });
+    let key = fail_at(OPEN, KEY, "2+", "error=EMFILE");
+    for _ in 0..2 {
+        sandbox.forget_state();
+        refresh_with(&sandbox, key).fails("unavailable", 75);
+    }
+    sandbox.forget_state();
+    let told = sandbox.refresh().fails("interaction_required", 4);
+    assert!(told.stderr.contains("a previous refresh was interrupted"), "{told:?}");
 }

@@ -2,10 +2,10 @@
 //! truthful "interrupted". Processes that come after a killed one within the same call die at the same place.
 
 use crate::strace::{
-    DIRECTORY, DRAFT, INTENT, Inject, LOCK, NEXT, OPEN, RENAME, START, SYNC, UNLINK, refresh_with,
+    DIRECTORY, DRAFT, INTENT, Inject, LOCK, NEXT, OPEN, RENAME, START, SYNC, UNLINK, refresh_with, start,
 };
-use crate::support::{Ran, Sandbox, server};
-use oauthserver::{OAuthServer, Reuse, Settings};
+use crate::support::{Ran, Sandbox, end, server};
+use oauthserver::{OAuthServer, Reuse, Settings, browser};
 use std::fs;
 
 const fn kill_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str) -> Inject<'a> {
@@ -117,5 +117,25 @@ fn a_kill_between_answer_and_save_costs_nothing_at_a_forgiving_server_case_74() 
         let answer = after(&sandbox, &before).succeeds();
         assert_eq!(answer.text("source"), "refreshed", "{fault:?}");
         all_is_well(&server, &sandbox, &answer, &fault);
+    }
+}
+
+#[test]
+fn a_login_whose_worker_is_killed_after_saving_has_its_token_case_74() {
+    for fault in [kill_at(SYNC, DIRECTORY, "2"), kill_at(UNLINK, INTENT, "1")] {
+        let server = server(3600);
+        let sandbox = Sandbox::logged_in(&server);
+        let child = start(&sandbox, &fault.options(&sandbox), &["login", "demo", "--timeout", "60"]);
+        browser::visit(&sandbox.asked_url()).unwrap();
+        let login = end(child).succeeds();
+        let log = fs::read_to_string(sandbox.home().join("strace.log")).unwrap();
+        assert!(
+            log.contains("+++ killed by SIGKILL") && login.stderr.contains("logged in"),
+            "{log} {login:?}"
+        );
+        assert_eq!((sandbox.opened().len(), server.token_requests().len()), (1, 2));
+        let answer = sandbox.refresh().succeeds();
+        assert!(server.mcp_accepts(&answer.text("access_token")));
+        assert_eq!((sandbox.leftovers(), server.reuses()), (vec![], 0));
     }
 }

@@ -14,11 +14,12 @@ pub const SYNC: &str = "fsync,fdatasync";
 pub const CREATE: &str = "?open,?openat,?openat2,?creat,?mkdir,?mkdirat";
 pub const START: &str = "?fork,?vfork,?clone,?clone3";
 
-/// Files of the store; the last is its directory.
+/// Files of the store; the last is the directory of the records.
 pub const DRAFT: Option<&str> = Some("demo.token.json.intent.draft");
 pub const INTENT: Option<&str> = Some("demo.token.json.intent");
 pub const NEXT: Option<&str> = Some("demo.token.json.next");
 pub const RECORD: Option<&str> = Some("demo.token.json");
+pub const KEY: Option<&str> = Some("key.bin");
 pub const LOCK: Option<&str> = Some("demo.token.json.lock");
 pub const DIRECTORY: Option<&str> = Some(".");
 
@@ -46,7 +47,8 @@ impl Inject<'_> {
         let mut options = vec![format!("--trace={}", self.calls)];
         options.push(format!("--inject={}:{}:when={}", self.calls, self.what, self.when));
         if let Some(file) = self.file {
-            let path: PathBuf = sandbox.state("oauth").join(file).components().collect();
+            let place = if file == "key.bin" { sandbox.state("") } else { sandbox.state("oauth") };
+            let path: PathBuf = place.join(file).components().collect();
             options.push(format!("--trace-path={}", path.display()));
         }
         options
@@ -56,8 +58,7 @@ impl Inject<'_> {
 /// Starts the program under strace, which follows the worker and ends after it.
 pub fn start(sandbox: &Sandbox, options: &[String], arguments: &[&str]) -> Child {
     let program = sandbox.command(arguments);
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-o"]).arg(log(sandbox)).args(options);
+    let mut strace = command(sandbox, true, options);
     strace.arg("--").arg(program.get_program()).args(program.get_args()).env_clear().current_dir("/");
     strace.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     strace.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -67,7 +68,7 @@ pub fn start(sandbox: &Sandbox, options: &[String], arguments: &[&str]) -> Child
 /// Runs the program under strace until its worker has ended, too.
 pub fn trace(sandbox: &Sandbox, options: &[String], arguments: &[&str]) -> Traced {
     let ran = end(start(sandbox, options, arguments));
-    Traced { ran, log: fs::read_to_string(log(sandbox)).unwrap() }
+    Traced { ran, log: fs::read_to_string(log_of(sandbox)).unwrap() }
 }
 
 /// Refreshes with a fault, which must have happened.
@@ -86,6 +87,14 @@ pub fn start_refresh_with(sandbox: &Sandbox, fault: Inject) -> Child {
     start(sandbox, &fault.options(sandbox), &arguments)
 }
 
-fn log(sandbox: &Sandbox) -> PathBuf {
+/// strace with these options, ready for `--` and a program. It follows children where it is told to.
+pub fn command(sandbox: &Sandbox, follow: bool, options: &[String]) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(follow.then_some("-f")).args(["-y", "-o"]).arg(log_of(sandbox)).args(options);
+    strace
+}
+
+/// What strace wrote down last.
+pub fn log_of(sandbox: &Sandbox) -> PathBuf {
     sandbox.home().join("strace.log")
 }

@@ -181,7 +181,11 @@ pub fn settle(scene: &Scene) {
     let began = scene.history.now();
     let ran = scene.sandbox.run(&["get", "demo"]);
     if ran.status == 0 {
-        scene.token(began, &ran);
+        let token = scene.token(began, &ran);
+        // What killed callers left of small files goes with the next renewal.
+        let began = scene.history.now();
+        let held = token["generation"].as_str().unwrap();
+        scene.token(began, &scene.sandbox.run(&["refresh", "demo", "--rejected-generation", held]));
         return;
     }
     scene.history.add(began, Saw::Nothing);
