@@ -103,7 +103,7 @@ fn at_each<K: Ord + std::fmt::Debug>(
     who: Who,
     title: &str,
     choose: impl Fn(&Point) -> Vec<String>,
-    mut judge: impl FnMut(&Scene, &Before, &Point, &str, Said) -> (K, bool),
+    mut judge: impl FnMut(&Scene, &Before, &Point, &str, &Said) -> (K, bool),
 ) {
     let started = Instant::now();
     let mut scene = Scene::new();
@@ -119,7 +119,7 @@ fn at_each<K: Ord + std::fmt::Debug>(
         let (said, log) = scene.refresh(who, &point.options(&scene.sandbox.state(""), &what));
         let mark = if what == "signal=KILL" { "+++ killed by SIGKILL" } else { "(INJECTED)" };
         assert!(log.contains(mark), "{about} did not happen: {said:?} {log}");
-        let (ending, is_lost) = judge(&scene, &before, &point, &about, said);
+        let (ending, is_lost) = judge(&scene, &before, &point, &about, &said);
         *endings.entry(ending).or_default() += 1;
         if is_lost {
             scene = Scene::new();
@@ -141,9 +141,9 @@ fn a_worker_that_is_killed_at_any_call_leaves_the_old_token_the_new_one_or_the_t
         let ending = ends(scene, before, about);
         match said {
             Said::Token(generation, true) => {
-                assert!(ending == Ending::New && generation != before.generation)
+                assert!(ending == Ending::New && *generation != before.generation);
             }
-            other => assert_eq!(other, Said::Nothing, "{about}"),
+            other => assert_eq!(*other, Said::Nothing, "{about}"),
         }
         let in_window = point.file.is_none() || point.is_about(".next");
         assert!(ending != Ending::Interrupted || in_window, "{about}: outside of the window");
@@ -155,7 +155,7 @@ fn a_worker_that_is_killed_at_any_call_leaves_the_old_token_the_new_one_or_the_t
 fn a_caller_that_is_killed_at_any_call_costs_nothing_case_74() {
     at_each(Who::Caller, "kills of the caller", kill, |scene, before, _, about, said| {
         let ending = ends(scene, before, about);
-        assert_eq!(said, Said::Nothing, "{about}");
+        assert_eq!(*said, Said::Nothing, "{about}");
         assert_ne!(ending, Ending::Interrupted, "{about}");
         (ending, false)
     });
@@ -187,10 +187,10 @@ fn survives_a_refusal(
     before: &Before,
     point: &Point,
     about: &str,
-    said: Said,
+    said: &Said,
 ) -> (String, bool) {
     let requests = scene.server.refreshes().len() - before.requests;
-    let word = match &said {
+    let word = match said {
         Said::Token(generation, persisted) => {
             assert_eq!(requests, 1, "{about}");
             assert_eq!(*generation, scene.sandbox.generation(), "{about}: it is stored in the end");
@@ -235,9 +235,9 @@ fn interruption(point: &Point) -> Vec<String> {
     may.then(|| "error=EINTR".to_owned()).into_iter().collect()
 }
 
-fn is_harmless(scene: &Scene, before: &Before, _: &Point, about: &str, said: Said) -> (&'static str, bool) {
+fn is_harmless(scene: &Scene, before: &Before, _: &Point, about: &str, said: &Said) -> (&'static str, bool) {
     let Said::Token(generation, true) = said else { panic!("{about}: {said:?}") };
-    assert_eq!(generation, scene.sandbox.generation(), "{about}");
+    assert_eq!(*generation, scene.sandbox.generation(), "{about}");
     assert_eq!(ends(scene, before, about), Ending::New, "{about}");
     ("a token", false)
 }

@@ -11,7 +11,7 @@ const LINK: &str = "?link,?linkat";
 pub fn drafts(sandbox: &Sandbox) -> Vec<String> {
     let names = |place: &str| fs::read_dir(sandbox.state(place)).into_iter().flatten().flatten();
     let names = names("").chain(names("oauth")).map(|entry| entry.file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".draft")).collect()
+    names.filter(|name| name.rsplit('.').next() == Some("draft")).collect()
 }
 
 /// Runs the program and kills it, or its worker, at the call; one draft is left, of the file of that name.

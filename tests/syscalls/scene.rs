@@ -6,8 +6,7 @@
 use crate::points::{Point, points};
 use crate::strace::{command, log_of};
 use crate::support::{PROGRAM, Ran, Sandbox, end, server};
-use mcp_credential::config::{self, Environment, SecretSource, Server};
-use mcp_credential::secret::Secret;
+use mcp_credential::config::{self, Credentials, Environment};
 use mcp_credential::store::{Slot, Store};
 use mcp_credential::worker::{Job, Task, VERB};
 use oauthserver::OAuthServer;
@@ -17,7 +16,7 @@ use std::io::Read;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Whose system calls are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,39 +82,28 @@ impl Scene {
     }
 
     fn worker(&self, options: &[String]) -> Said {
-        let environment = Environment::from_pairs([("HOME", self.sandbox.home())]);
-        let task = Task::Renew { generation: self.sandbox.generation() };
-        work(&self.sandbox, "demo", &environment, None, task, options)
+        let sandbox = &self.sandbox;
+        let environment = Environment::from_pairs([("HOME", sandbox.home())]);
+        let loaded = config::load("demo", &environment).unwrap();
+        let store = Store::new(loaded.machine.state_dir, Some(loaded.cache_dir), loaded.key);
+        let held =
+            Slot::new(&store, "demo").token_lock().try_take().unwrap().expect("nobody else works here");
+        let task = Task::Renew { generation: sandbox.generation() };
+        let network = loaded.machine.network;
+        let job = Job::new(&store, loaded.server.unwrap(), Credentials::default(), network, task);
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let mut strace = command(sandbox, true, options);
+        strace.args(["--", PROGRAM, VERB]).env_clear().current_dir("/").stdin(held.into_stdio());
+        strace.stdout(Stdio::from(OwnedFd::from(theirs))).stderr(Stdio::piped());
+        let child = strace.spawn().unwrap();
+        drop(strace);
+        // One that was killed before it could read has nothing to answer.
+        let _ = job.write(&ours).and_then(|()| ours.shutdown(Shutdown::Write));
+        let mut answer = String::new();
+        let _ = ours.read_to_string(&mut answer);
+        end(child);
+        said_by_worker(&answer)
     }
-}
-
-/// Lets a worker do `task` under strace.
-pub fn work(
-    sandbox: &Sandbox,
-    name: &str,
-    environment: &Environment,
-    client_secret: Option<Secret>,
-    task: Task,
-    options: &[String],
-) -> Said {
-    let loaded = config::load(name, environment).unwrap();
-    let store = Store::new(loaded.machine.state_dir, Some(loaded.cache_dir), loaded.key);
-    store.prepare().unwrap();
-    let held = Slot::new(&store, name).token_lock().try_take().unwrap().expect("nobody else works here");
-    let server = Server { client_secret: SecretSource::default(), ..loaded.server.unwrap() };
-    let job = Job::new(&store, server, client_secret, loaded.machine.network, task);
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let mut strace: Command = command(sandbox, true, options);
-    strace.args(["--", PROGRAM, VERB]).env_clear().current_dir("/").stdin(held.into_stdio());
-    strace.stdout(Stdio::from(OwnedFd::from(theirs))).stderr(Stdio::piped());
-    let child = strace.spawn().unwrap();
-    drop(strace);
-    // One that was killed before it could read has nothing to answer.
-    let _ = job.write(&ours).and_then(|()| ours.shutdown(Shutdown::Write));
-    let mut answer = String::new();
-    let _ = ours.read_to_string(&mut answer);
-    end(child);
-    said_by_worker(&answer)
 }
 
 fn said_by_caller(ran: &Ran) -> Said {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::store::testing::Folder;
+use rustix::io::Errno;
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -76,8 +77,7 @@ fn case_54_a_file_of_a_gigabyte_is_not_read() {
 #[test]
 fn what_cannot_be_read_now_is_told_from_damage_and_from_missing_rights() {
     let path = Path::new("/somewhere/file");
-    let code = |errno: rustix::io::Errno| unreadable(path, &errno.into()).code;
-    use rustix::io::Errno;
+    let code = |errno: Errno| unreadable(path, &errno.into()).code;
     for errno in [Errno::MFILE, Errno::NFILE, Errno::IO, Errno::NOMEM, Errno::STALE] {
         assert_eq!(code(errno), Code::Unavailable, "{errno}");
     }
