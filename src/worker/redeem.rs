@@ -187,9 +187,9 @@ impl<'a> Redemption<'a> {
         save_late(&mut reservation, record);
     }
 
-    /// A complete answer that spent nothing leaves the seed as it was, unless an earlier try was lost.
-    fn spare_seed(&self, plan: &Plan, lost_before: bool) {
-        if let Some(seed) = plan.seed.as_ref().filter(|_| !lost_before) {
+    /// A complete answer that spent nothing leaves the seed as it was, unless a try may have taken effect.
+    fn spare_seed(&self, plan: &Plan, in_doubt: bool) {
+        if let Some(seed) = plan.seed.as_ref().filter(|_| !in_doubt) {
             seed.untouched(self.slot, &self.held);
         }
     }
