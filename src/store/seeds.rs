@@ -5,7 +5,8 @@
 //! record and the state: an erased login must not come back from its seed. What cannot be read back is damage,
 //! and never counts as unspent. It grows by one line a seed, up to a limit.
 
-use super::file::{self, Durable, unwritable};
+use super::draft::{self, Durable};
+use super::file::{self, unwritable};
 use super::intent::fingerprint;
 use super::key::Key;
 use super::lock::Held;
@@ -122,7 +123,7 @@ impl Slot<'_> {
         let written = serde_json::to_vec(known)
             .map_err(std::io::Error::other)
             .and_then(|body| seal::seal(&key, Kind::Seeds, self.name(), "{}", &body))
-            .and_then(|content| file::replace(&path, &content, Durable::Yes));
+            .and_then(|content| draft::replace(&path, &content, Durable::Yes));
         written.map_err(|error| unwritable(&path, &error))
     }
 }

@@ -151,11 +151,11 @@ impl<'s> Slot<'s> {
         Ok(aside)
     }
 
-    /// Takes away what killed processes have left of the record, of its state and of the key.
+    /// Takes away what killed processes have left of the record, of what lies beside it, and of the key.
     pub(super) fn sweep(&self) {
         let record = format!("{}.token.json", self.name);
-        let state = format!("{record}.state");
-        draft::sweep(self.store.cache(), &[record, state]);
+        let beside = ["state", "seeds"].map(|ending| format!("{record}.{ending}"));
+        draft::sweep(self.store.cache(), &[&[record], &beside[..]].concat());
         draft::sweep(self.store.home(), &["key.bin".to_owned()]);
     }
 
