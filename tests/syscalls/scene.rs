@@ -6,7 +6,7 @@
 use crate::points::{Point, points};
 use crate::strace::{command, log_of};
 use crate::support::{PROGRAM, Ran, Sandbox, end, server};
-use mcp_credential::config::{self, Credentials, Environment};
+use mcp_credential::config::{self, Environment, Secrets};
 use mcp_credential::store::{Slot, Store};
 use mcp_credential::worker::{Job, Task, VERB};
 use oauthserver::OAuthServer;
@@ -90,7 +90,7 @@ impl Scene {
             Slot::new(&store, "demo").token_lock().try_take().unwrap().expect("nobody else works here");
         let task = Task::Renew { generation: sandbox.generation() };
         let network = loaded.machine.network;
-        let job = Job::new(&store, loaded.server.unwrap(), Credentials::default(), network, task);
+        let job = Job::new(&store, loaded.server.unwrap(), Secrets::default(), network, task);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let mut strace = command(sandbox, true, options);
         strace.args(["--", PROGRAM, VERB]).env_clear().current_dir("/").stdin(held.into_stdio());
