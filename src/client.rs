@@ -41,7 +41,8 @@ pub fn of_record(
 ) -> Outcome<Client> {
     let issuer = clear.issuer.as_ref().unwrap_or(&clear.token_endpoint);
     let registered = registered
-        .filter(|record| record.clear.client_id == clear.client_id && record.clear.issuer == *issuer);
+        .and_then(|record| record.named(&clear.client_id))
+        .filter(|record| record.clear.issuer == *issuer);
     let stored = clear.token_endpoint_auth_method;
     let Some(record) = registered else {
         let method = client_auth::still(stored, &credentials);

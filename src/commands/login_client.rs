@@ -10,6 +10,7 @@ use crate::oauth::callback::Listener;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::http::Http;
+use crate::oauth::known;
 use crate::oauth::registration::register;
 use crate::oauth::url::same_server;
 use crate::store::client::{ClientClear, ClientRecord};
@@ -22,6 +23,8 @@ pub struct Registered {
     pub client: Client,
     /// Where the browser comes back to.
     pub listener: Listener,
+    /// Whether it was registered by an earlier login.
+    pub is_old: bool,
 }
 
 /// The client for a login at `found`, registered if need be (RFC 7591). A registration belongs to its
@@ -38,7 +41,7 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
     };
     if let Some(client) = not_registered_here {
         log::info!("logging in as client {}", one_line(&client.client_id));
-        return Ok(Registered { client, listener: Listener::bind(&server.callback)? });
+        return Ok(Registered { client, listener: Listener::bind(&server.callback)?, is_old: false });
     }
     match known(session, found)? {
         Some(registered) => Ok(registered),
@@ -72,7 +75,13 @@ fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -
     let server = &session.server;
     let stored = session.slot().peek_clear().ok().flatten().filter(|clear| clear.client_id == client_id);
     let Some(stored) = stored.filter(|stored| same_server(&stored.url, &server.url)) else { return Ok(()) };
-    if server.issuer.is_some() || server.token_url.is_some() || stored.issuer == found.issuer {
+    let same = stored.issuer == found.issuer
+        || stored
+            .issuer
+            .as_deref()
+            .zip(found.issuer.as_deref())
+            .is_some_and(|(one, other)| known::same_issuer(known::TABLE, server, one, other));
+    if server.issuer.is_some() || server.token_url.is_some() || same {
         return Ok(());
     }
     let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
@@ -86,30 +95,39 @@ fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -
     Err(Failure::new(Code::UntrustedServer, text).of_server(&server.name))
 }
 
-/// The stored registration, if it belongs here and its redirect URI can be listened on.
+/// The stored registration that belongs here and whose redirect URI can be listened on.
 fn known(session: &Session, found: &Discovered) -> Outcome<Option<Registered>> {
-    let Some(record) = session.slot().client()? else { return Ok(None) };
-    let expired = record.clear.client_secret_expires_at.is_some_and(|end| end <= clock::now());
-    if record.clear.issuer != issuer_of(found) || record.clear.suspect || expired {
-        return Ok(None);
-    }
-    let callback = &session.server.callback;
+    let stored = session.slot().client()?;
+    let usable = stored.iter().flat_map(ClientRecord::all).filter(|record| {
+        let expired = record.clear.client_secret_expires_at.is_some_and(|end| end <= clock::now());
+        record.clear.issuer == issuer_of(found) && !record.clear.suspect && !expired
+    });
+    let mut listening = usable.filter_map(|record| listen(&session.server.callback, record));
+    Ok(listening.next())
+}
+
+/// A port that is taken, or a setting that has changed, needs another redirect URI and so a new client.
+fn listen(callback: &Callback, record: &ClientRecord) -> Option<Registered> {
     let port = record.clear.redirect_uris.iter().find_map(|uri| Url::parse(uri).ok()?.port());
     let same_port = Callback {
         port: if callback.port == 0 { port.unwrap_or(0) } else { callback.port },
         ..callback.clone()
     };
-    // A port that is taken, or a setting that has changed, needs another redirect URI and so a new client.
-    let listener = Listener::bind(&same_port).ok();
-    let listener = listener.filter(|listener| record.clear.redirect_uris.contains(&listener.redirect_uri()));
-    Ok(listener.map(|listener| Registered { client: client_of(&record), listener }))
+    let listener = Listener::bind(&same_port).ok()?;
+    let known = record.clear.redirect_uris.contains(&listener.redirect_uri());
+    known.then(|| Registered { client: client_of(record), listener, is_old: true })
 }
 
-fn register_now(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
+/// Registers a client and stores it before it is used. The registration of the stored token is kept beside it
+/// until the new one has a token.
+///
+/// # Errors
+/// As [`find_or_register`].
+pub fn register_now(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
     let server = &session.server;
     let listener = Listener::bind(&server.callback)?;
     let registered = register(http, server, found, &[listener.redirect_uri()])?;
-    log::info!("registered as client {}", crate::text::one_line(&registered.client_id));
+    log::info!("registered as client {}", one_line(&registered.client_id));
     let record = ClientRecord {
         clear: ClientClear {
             server: server.name.clone(),
@@ -123,9 +141,17 @@ fn register_now(session: &Session, http: &Http, found: &Discovered) -> Outcome<R
             other: serde_json::Map::new(),
         },
         client_secret: registered.client_secret,
+        former: still_needed(session)?,
     };
     session.slot().save_client(&record)?;
-    Ok(Registered { client: client_of(&record), listener })
+    Ok(Registered { client: client_of(&record), listener, is_old: false })
+}
+
+/// The registration that the stored token belongs to.
+fn still_needed(session: &Session) -> Outcome<Option<Box<ClientRecord>>> {
+    let slot = session.slot();
+    let stored = slot.peek_clear().ok().flatten();
+    Ok(slot.client()?.zip(stored).and_then(|(record, token)| record.named(&token.client_id)).map(Box::new))
 }
 
 /// Without a published issuer the token endpoint names the authorization server.

@@ -20,7 +20,7 @@ use crate::worker::Task;
 use std::time::{Duration, Instant};
 
 use super::login_client::{self, Registered};
-use super::quiet;
+use super::{quiet, stale};
 
 /// How long the exchange of the code may take, in seconds: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
@@ -123,6 +123,7 @@ fn lead(session: &Session, vault: &StoreVault, opening: Opening, deadline: Insta
     let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
     let found = discover(&http, &session.server, None)?;
     let registered = login_client::find_or_register(session, &http, &found)?;
+    let registered = stale::replaced(session, &http, &found, registered)?;
     let code = ask_person(session, &found, &registered, opening, deadline)?;
     exchange(session, vault, &found, &registered, code)
 }
@@ -134,13 +135,7 @@ fn ask_person(
     opening: Opening,
     deadline: Instant,
 ) -> Outcome<LoginCode> {
-    let endpoint = AuthorizationEndpoint {
-        url: found.authorization_endpoint.clone().ok_or_else(|| no_authorization_endpoint(session))?,
-        issuer: found.issuer.clone(),
-        iss_parameter_supported: found.iss_parameter_supported,
-        resource: found.resource.clone(),
-        scope: found.scope.clone(),
-    };
+    let endpoint = endpoint_of(session, found)?;
     let client_id = &registered.client.client_id;
     let redirect_uri = registered.listener.redirect_uri();
     let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
@@ -154,6 +149,20 @@ fn ask_person(
         cancelled: &|| false,
     };
     login::authorize(&session.server, &registered.listener, &authorization, &mut person)
+}
+
+/// Where the person is sent, with what discovery learned about it.
+///
+/// # Errors
+/// `config_invalid` where nobody named an authorization endpoint.
+pub fn endpoint_of(session: &Session, found: &Discovered) -> Outcome<AuthorizationEndpoint> {
+    Ok(AuthorizationEndpoint {
+        url: found.authorization_endpoint.clone().ok_or_else(|| no_authorization_endpoint(session))?,
+        issuer: found.issuer.clone(),
+        iss_parameter_supported: found.iss_parameter_supported,
+        resource: found.resource.clone(),
+        scope: found.scope.clone(),
+    })
 }
 
 fn no_authorization_endpoint(session: &Session) -> Failure {

@@ -17,6 +17,8 @@ pub mod refresh;
 pub mod remove;
 mod revoke;
 mod session;
+mod stale;
 pub mod status;
+mod switches;
 
 pub use session::Session;

@@ -72,7 +72,6 @@ fn client_of(
     record: &TokenRecord,
     registered: Option<ClientRecord>,
 ) -> Outcome<crate::oauth::grant::Client> {
-    let registered = registered.filter(|known| known.clear.client_id == record.clear.client_id);
     // A secret that is configured for another client or issuer by now must not go to this one.
     let configured = loaded
         .server

@@ -1,5 +1,6 @@
 //! `status [NAME]`: what is stored for a server and what became of its last call, without any secret.
 
+use super::switches;
 use crate::binding;
 use crate::cli::{ListFormat, StatusArgs};
 use crate::clock::{self, rfc3339};
@@ -26,6 +27,7 @@ pub struct Summary {
     last_error: Option<LastError>,
     ended: Option<String>,
     probe_off_until: Option<u64>,
+    switches: Vec<Value>,
     skew: u64,
 }
 
@@ -102,6 +104,7 @@ impl Summary {
             url: server.as_ref().map(|s| s.url.clone()).or_else(|| clear.map(|clear| clear.url.clone())),
             configured,
             grant: server.as_ref().map(|s| s.grant.as_str()).or_else(|| clear.map(|c| c.grant.as_str())),
+            switches: server.as_ref().map(switches::of).unwrap_or_default(),
             skew: server.as_ref().map_or(0, |server| server.refresh_skew_seconds),
             record,
             trouble,
@@ -171,6 +174,9 @@ impl Summary {
         if let Some(ended) = &self.ended {
             object.insert("ended".into(), json!(ended));
         }
+        if !self.switches.is_empty() {
+            object.insert("switches".into(), json!(self.switches));
+        }
         value
     }
 
@@ -187,6 +193,9 @@ impl Summary {
         say("grant", self.grant);
         if !self.configured {
             say("configuration", Some("none; known from its stored login alone"));
+        }
+        for switch in &self.switches {
+            say("switch", Some(&switches::line(switch)));
         }
         say("problem", self.problem().map(|failure| failure.message.as_str()));
         if let Ok(Some(clear)) = &self.record {

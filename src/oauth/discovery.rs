@@ -20,6 +20,7 @@ mod web;
 use crate::config::{Grant, ResourceParameter, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
+use crate::oauth::known::{self, Known};
 use crate::oauth::reach::may_name;
 use crate::oauth::url::origin;
 use crate::text::one_line;
@@ -66,9 +67,19 @@ pub struct Discovered {
 /// `untrusted_server` for metadata that must not be used, `unavailable` where none could be had,
 /// `config_invalid` where the configuration leaves no way.
 pub fn discover(web: &dyn Web, server: &Server, challenge: Option<&Challenge>) -> Outcome<Discovered> {
+    discover_with(web, server, challenge, known::TABLE)
+}
+
+/// The same with these known exceptions.
+fn discover_with(
+    web: &dyn Web,
+    server: &Server,
+    challenge: Option<&Challenge>,
+    known: &[Known],
+) -> Outcome<Discovered> {
     let found = explicit(server).and_then(|explicit| match explicit {
         Some(found) => Ok(found),
-        None => Story::new(web, server)?.tell(challenge),
+        None => Story::new(web, server, known)?.tell(challenge),
     });
     if let Ok(found) = &found {
         let issuer = one_line(found.issuer.as_deref().unwrap_or("(unknown)"));
@@ -140,19 +151,20 @@ fn resource_value(server: &Server, published: Option<&Published>) -> Option<Stri
 /// The longest URL of an endpoint, in bytes: it is stored, and has to fit into the room that is reserved.
 const LONGEST_ENDPOINT: usize = 4096;
 
-/// One discovery: the server and its parsed URL.
+/// One discovery: the server, its parsed URL, and which exceptions are known.
 struct Story<'a> {
     web: &'a dyn Web,
     server: &'a Server,
     url: Url,
+    known: &'a [Known<'a>],
 }
 
 impl<'a> Story<'a> {
-    fn new(web: &'a dyn Web, server: &'a Server) -> Outcome<Self> {
+    fn new(web: &'a dyn Web, server: &'a Server, known: &'a [Known<'a>]) -> Outcome<Self> {
         let url = crate::oauth::url::endpoint(&server.url).map_err(|why| {
             Failure::new(Code::ConfigInvalid, format!("`url` cannot be used: {why}; correct it"))
         })?;
-        Ok(Self { web, server, url })
+        Ok(Self { web, server, url, known })
     }
 
     fn tell(&self, challenge: Option<&Challenge>) -> Outcome<Discovered> {

@@ -10,8 +10,10 @@
 mod authorization;
 mod ending;
 mod notice;
+mod page;
 
 pub use authorization::{Authorization, AuthorizationEndpoint};
+pub use page::refusal_of_page;
 
 use super::callback::Listener;
 use crate::config::Server;

@@ -9,6 +9,7 @@ pub mod client_auth;
 pub mod discovery;
 pub mod grant;
 pub mod http;
+pub mod known;
 pub mod login;
 pub mod open;
 pub mod ping;

@@ -1,4 +1,8 @@
-//! A client registration on disk: `NAME.client.json`, sealed like a token record and bound to its issuer.
+//! The client registrations of one server on disk: `NAME.client.json`, sealed like a token record.
+//!
+//! Each is bound to its issuer. The file holds the newest one and, beside it, the one that the stored token
+//! belongs to, where that is another: a login that is begun at a new issuer and never finished must not cost
+//! the login that is there.
 
 use super::draft::{self, Durable};
 use super::file::{self, unwritable};
@@ -45,12 +49,51 @@ pub struct ClientRecord {
     pub clear: ClientClear,
     /// `client_secret`, where the server issued one.
     pub client_secret: Option<Secret>,
+    /// An older registration that is still needed. It has none itself.
+    pub former: Option<Box<ClientRecord>>,
+}
+
+impl ClientRecord {
+    /// The registrations of this record, the newest first.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.former.as_deref())
+    }
+
+    /// The registration of that identifier alone.
+    #[must_use]
+    pub fn named(&self, client_id: &str) -> Option<Self> {
+        let found = self.all().find(|record| record.clear.client_id == client_id)?;
+        Some(Self { former: None, ..found.clone() })
+    }
+
+    fn sealed(&self) -> Sealed {
+        let former = self.former.as_ref().map(|former| Former {
+            clear: former.clear.clone(),
+            client_secret: former.client_secret.clone(),
+        });
+        Sealed { client_secret: self.client_secret.clone(), former }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::secret::wire_option")]
     client_secret: Option<Secret>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former: Option<Former>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Former {
+    clear: ClientClear,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::secret::wire_option")]
+    client_secret: Option<Secret>,
+}
+
+impl Former {
+    fn record(self) -> Box<ClientRecord> {
+        Box::new(ClientRecord { clear: self.clear, client_secret: self.client_secret, former: None })
+    }
 }
 
 impl Slot<'_> {
@@ -71,7 +114,8 @@ impl Slot<'_> {
         let record = seal::open(&key, Kind::Client, self.name(), &content).ok().and_then(|opened| {
             let clear: ClientClear = serde_json::from_str(opened.clear).ok()?;
             let sealed: Sealed = serde_json::from_slice(&opened.secrets).ok()?;
-            Some(ClientRecord { clear, client_secret: sealed.client_secret })
+            let former = sealed.former.map(Former::record);
+            Some(ClientRecord { clear, client_secret: sealed.client_secret, former })
         });
         record.map(Some).ok_or_else(|| {
             let text = format!(
@@ -93,12 +137,28 @@ impl Slot<'_> {
         let path = self.client_path();
         self.sweep_client();
         let written = serde_json::to_string(&record.clear).map_err(std::io::Error::other).and_then(|clear| {
-            let sealed = Sealed { client_secret: record.client_secret.clone() };
-            let sealed = Zeroizing::new(serde_json::to_vec(&sealed).map_err(std::io::Error::other)?);
+            let sealed = Zeroizing::new(serde_json::to_vec(&record.sealed()).map_err(std::io::Error::other)?);
             let content = seal::seal(&key, Kind::Client, self.name(), &clear, &sealed)?;
             draft::replace(&path, &content, Durable::Yes)
         });
         written.map_err(|error| unwritable(&path, &error).of_server(self.name()))
+    }
+
+    /// Notes whether the server has refused the client of that identifier. One that is not stored is passed
+    /// over, and where nothing changes nothing is written.
+    ///
+    /// # Errors
+    /// Those of reading and saving.
+    pub fn mark_client(&self, client_id: &str, suspect: bool) -> Outcome<()> {
+        let Some(mut record) = self.client()? else { return Ok(()) };
+        let changed = |of: &mut ClientClear| {
+            of.client_id == client_id && std::mem::replace(&mut of.suspect, suspect) != suspect
+        };
+        let newest = changed(&mut record.clear);
+        if newest || record.former.as_mut().is_some_and(|former| changed(&mut former.clear)) {
+            self.save_client(&record)?;
+        }
+        Ok(())
     }
 
     /// Removes the registration; `false` where there was none.
@@ -135,7 +195,33 @@ mod tests {
                 other: Map::new(),
             },
             client_secret: Some(Secret::new("client-secret-1")),
+            former: None,
         }
+    }
+
+    #[test]
+    fn the_registration_of_the_stored_token_stays_beside_a_newer_one() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        let mut newer = record();
+        newer.clear.client_id = "newer".into();
+        newer.clear.issuer = "https://other.example.com".into();
+        newer.former = Some(Box::new(record()));
+        slot.save_client(&newer).unwrap();
+        assert!(!std::fs::read_to_string(slot.client_path()).unwrap().contains("client-secret-1"));
+        let stored = slot.client().unwrap().unwrap();
+        assert_eq!(stored, newer);
+        assert_eq!(stored.named("client"), Some(record()));
+        assert_eq!(stored.named("newer").unwrap().former, None);
+        assert_eq!(stored.named("nobody"), None);
+        for (id, suspect) in [("client", [false, true]), ("newer", [true, true])] {
+            slot.mark_client(id, true).unwrap();
+            let marked = slot.client().unwrap().unwrap();
+            assert_eq!(marked.all().map(|one| one.clear.suspect).collect::<Vec<_>>(), suspect);
+        }
+        slot.mark_client("client", false).unwrap();
+        assert!(!slot.client().unwrap().unwrap().named("client").unwrap().clear.suspect);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct State {
     /// When a login failed or was left unanswered, in seconds since 1970 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_failed_at: Option<u64>,
+    /// A login of a registered client that was begun and has not been completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Unfinished>,
     /// Why the stored login can no longer be refreshed, to be told to whoever needs it next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
@@ -39,6 +42,16 @@ pub struct State {
     /// Members that this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// A login that was begun: if its client was unknown to the authorization server, only the person saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The `client_id` that it was begun with.
+    pub client_id: String,
+    /// Whether a client has been registered because the authorization page refused the one before it, since a
+    /// login was last completed.
+    pub renewed: bool,
 }
 
 /// What the server said of a token.
@@ -145,6 +158,7 @@ impl State {
         self.last_error = None;
         self.ended = None;
         self.login_failed_at = None;
+        self.unfinished = None;
     }
 }
 

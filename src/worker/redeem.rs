@@ -174,6 +174,10 @@ impl<'a> Redemption<'a> {
         };
         if reservation.commit(record).is_ok() {
             self.slot.state().update(crate::store::state::State::succeed);
+            if plan.request.client.dynamic {
+                // A refusal of the client that has passed is forgotten.
+                self.mark_client(plan, false);
+            }
             if let Some(seed) = &plan.seed {
                 seed.over(self.slot, &self.held);
             }
@@ -227,14 +231,11 @@ impl<'a> Redemption<'a> {
         if failure.code != Code::InvalidClient || !plan.request.client.dynamic {
             return;
         }
-        let marked = self.slot.client().and_then(|record| match record {
-            Some(mut record) if record.clear.client_id == plan.request.client.client_id => {
-                record.clear.suspect = true;
-                self.slot.save_client(&record)
-            }
-            _ => Ok(()),
-        });
-        if let Err(failure) = marked {
+        self.mark_client(plan, true);
+    }
+
+    fn mark_client(&self, plan: &Plan, suspect: bool) {
+        if let Err(failure) = self.slot.mark_client(&plan.request.client.client_id, suspect) {
             log::warn!("the registration could not be marked: {}", failure.message);
         }
     }

@@ -87,3 +87,19 @@ fn every_key_that_a_variable_sets_is_a_key() {
         assert!(known.contains(&format!("\"{key}\", \"{variable}\"")), "{variable} does not set {key}");
     }
 }
+
+#[test]
+fn the_table_of_known_servers_is_the_programs() {
+    let bare = |cell: &str| cell.trim_matches('`').to_owned();
+    let rows = table(PAGE, "Servers that bend the rules", "server | names its authorization server");
+    let written: Vec<[String; 4]> =
+        rows.iter().map(|row| [bare(&row[0]), bare(&row[1]), bare(&row[2]), row[3].clone()]).collect();
+    let known: Vec<[String; 4]> = mcp_credential::oauth::known::TABLE
+        .iter()
+        .map(|row| {
+            let stated = format!("[{}]({})", row.stated, row.source);
+            [row.origin.to_owned(), row.published.to_owned(), row.issuer.to_owned(), stated]
+        })
+        .collect();
+    assert_eq!(written, known);
+}

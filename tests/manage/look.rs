@@ -159,3 +159,30 @@ fn looking_needs_no_key_and_changes_nothing() {
     assert_eq!(fs::read(sandbox.record()).unwrap(), before);
     assert!(!sandbox.state("key.bin").exists());
 }
+
+#[test]
+fn every_switch_that_is_on_is_shown_and_built_in_ones_name_their_source() {
+    let sandbox = Sandbox::new();
+    let entry = |url: &str, oauth2: Value| json!({"url": url, "oauth2": oauth2});
+    sandbox.write_config(&json!({"servers": {
+        "plain": entry(URL, json!({})),
+        "bent": entry(URL, json!({"allowMissingPkceMetadata": true, "trustedIssuer": "https://other.example.com"})),
+        "slack": entry("https://mcp.slack.com/mcp", json!({})),
+        "strict": entry("https://mcp.slack.com/mcp", json!({"strict": true})),
+    }}));
+    assert_eq!(status(&sandbox, "plain").get("switches"), None);
+    let bent = json!([
+        {"name": "trustedIssuer", "value": "https://other.example.com"},
+        {"name": "allowMissingPkceMetadata", "value": true},
+    ]);
+    assert_eq!(status(&sandbox, "bent")["switches"], bent);
+    let built_in = &status(&sandbox, "slack")["switches"][0];
+    assert_eq!(
+        (&built_in["name"], &built_in["value"]),
+        (&json!("trustedIssuer"), &json!("https://slack.com"))
+    );
+    assert!(built_in["source"].as_str().unwrap().starts_with("https://"));
+    assert_eq!(status(&sandbox, "strict").get("switches"), None);
+    let text = sandbox.run(&["status", "slack"]).succeeds().stdout;
+    assert!(text.contains("https://slack.com (built in: https://github.com/"), "{text}");
+}

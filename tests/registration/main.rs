@@ -1,6 +1,8 @@
 //! Which client logs in, and that it belongs to its issuer: the real binary against the strict server.
 
 mod document;
+mod issuer;
+mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -28,7 +28,7 @@ pub fn token_endpoint(web: &dyn Web, server: &Server, issuer: &str) -> Outcome<S
         let message = format!("the identity provider {}: {}", one_line(issuer), failure.message);
         Failure { message, ..failure }.of_server(&server.name)
     };
-    let story = Story::new(web, server)?;
+    let story = Story::new(web, server, &[])?;
     let found = first(&story, &places(&url), |document| judge(server, &url, issuer, &document));
     match found.map_err(told)? {
         Ok(endpoint) => Ok(endpoint),

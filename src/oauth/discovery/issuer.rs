@@ -6,6 +6,7 @@ use super::fetch::{Document, Nothing, Verdict, first};
 use super::metadata::{self, AuthorizationServer};
 use super::resource::Published;
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::known;
 use crate::oauth::url::origin;
 use crate::text::one_line;
 use serde_json::Value;
@@ -124,12 +125,22 @@ fn judge(story: &Story, candidate: &Candidate, document: &Document) -> Verdict<A
     metadata::read(story, issuer, document)
 }
 
-/// Rule 6: the same text, unless the configuration trusts exactly this other one. A guessed identifier is
-/// nobody's text: with or without a slash it is the same origin.
+/// Rule 6: the same text, unless the configuration or a known exception trusts exactly this other one. A
+/// guessed identifier is nobody's text: with or without a slash it is the same origin.
 fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
-    issuer == candidate.identifier
+    let identifier = &candidate.identifier;
+    let same = issuer == identifier
         || story.server.trusted_issuer.as_deref() == Some(issuer)
-        || (candidate.guessed && issuer.strip_suffix('/') == Some(&candidate.identifier))
+        || (candidate.guessed && issuer.strip_suffix('/') == Some(identifier));
+    if same {
+        return true;
+    }
+    // A configured issuer is a text to insist on.
+    let row = known::allowing(story.known, story.server, identifier, issuer).filter(|_| !candidate.pinned);
+    if let Some(row) = row {
+        log::info!("the issuer {} is a known exception of this server ({})", row.issuer, row.source);
+    }
+    row.is_some()
 }
 
 fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {

@@ -124,8 +124,18 @@ impl<'a> Judge<'a> {
     }
 
     fn transient(&self, reply: &Reply, what: &str) -> Answer {
-        let message =
-            format!("{} {what} (HTTP {}); nothing is lost, try again later", self.endpoint(), reply.status);
+        // A refusal without a reason proves nothing, but only a person can end it if it stays.
+        let refreshes = matches!(self.request.grant, GrantRequest::RefreshToken { .. });
+        let for_good = if refreshes && (400..500).contains(&reply.status) {
+            format!("; if it stays so, {}", self.log_in())
+        } else {
+            String::new()
+        };
+        let message = format!(
+            "{} {what} (HTTP {}); nothing is lost, try again later{for_good}",
+            self.endpoint(),
+            reply.status
+        );
         Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
     }
 
@@ -208,7 +218,9 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
         ),
         "invalid_request" => {
             let first = if request.grant.is_login() { "log in again if the login is old, else " } else { "" };
-            (Code::Denied, format!("{first}check `extraParams`, `audience`, `resource` of {name}"))
+            let refreshes = matches!(request.grant, GrantRequest::RefreshToken { .. });
+            let more = if refreshes { ", `scopeOnRefresh`" } else { "" };
+            (Code::Denied, format!("{first}check `extraParams`, `audience`, `resource`{more} of {name}"))
         }
         // The assertion or client itself was refused: there is no token that could die.
         "invalid_grant" if !request.grant.is_login() && matches!(status, 200 | 400 | 401) => {

@@ -190,3 +190,40 @@ fn metadata_without_the_needed_endpoints_is_passed_over() {
     let server = world(&[(place, resource("/mcp")), (OAUTH, half)]);
     refused(run(&at(&server, "/mcp")), Code::Unavailable, "no token endpoint");
 }
+
+/// A loopback double of a server of the table: it publishes the authorization server at the path of the row, at
+/// its own origin, and the metadata there names the issuer of the row.
+fn double(row: &Known) -> (Scripted, String) {
+    let path = Url::parse(row.published).unwrap().path().to_owned();
+    let published =
+        format!("BASE{}", if row.published.ends_with('/') { "/" } else { path.trim_end_matches('/') });
+    let place = format!("{OAUTH}{}", path.trim_end_matches('/'));
+    let resource = value!({"resource": "BASE/mcp", "authorization_servers": [published]});
+    let document = with(authorization(""), &value!({"issuer": row.issuer}));
+    let server = world(&[("/.well-known/oauth-protected-resource/mcp", resource), (&place, document)]);
+    let published = published.replace("BASE", &server.url(""));
+    (server, published)
+}
+
+#[test]
+fn a_double_of_each_known_server_is_believed_by_its_row_alone() {
+    for row in known::TABLE {
+        let (double, published) = double(row);
+        let (here, elsewhere) = (double.url(""), "http://127.0.0.1:9".to_owned());
+        let demo = at(&double, "/mcp");
+        let with_row = |origin: &str, published: &str, issuer: &str, server: &Server| {
+            let row = Known { origin, published, issuer, ..*row };
+            discover_with(&testing::http(), server, None, &[row])
+        };
+        let found = with_row(&here, &published, row.issuer, &demo).unwrap();
+        assert_eq!(found.issuer.as_deref(), Some(row.issuer), "{row:?}");
+        let refuses = |outcome| refused(outcome, Code::UntrustedServer, "`trustedIssuer`");
+        refuses(with_row(&elsewhere, &published, row.issuer, &demo));
+        refuses(with_row(&here, &elsewhere, row.issuer, &demo));
+        refuses(with_row(&here, &published, "https://other.example.com", &demo));
+        refuses(with_row(&here, &published, row.issuer, &Server { strict: true, ..demo.clone() }));
+        refuses(run(&demo));
+        let pinned = Server { issuer: Some(published.clone()), ..demo };
+        refuses(with_row(&here, &published, row.issuer, &pinned));
+    }
+}
