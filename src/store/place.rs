@@ -52,7 +52,7 @@ impl Store {
     /// The key to read records with.
     ///
     /// # Errors
-    /// `cache_unreadable` when it is missing or short, `insecure_storage` when it is open to others.
+    /// `cache_damaged` when it is missing or short, `insecure_storage` when it is open to others.
     pub fn key(&self) -> Outcome<Key> {
         Key::load(&self.key_source, &self.key_path())
     }
