@@ -93,13 +93,20 @@ pub enum InteractiveArg {
 #[derive(Debug, Args)]
 pub struct TokenArgs {
     /// The configured server
-    pub name: String,
+    #[arg(required_unless_present_any = ["request", "from_env"])]
+    pub name: Option<String>,
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
     /// The URL that the caller is about to talk to; it must be the one that NAME is bound to
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// `-`: more of the request stands on standard input, as one JSON object
+    #[arg(long, value_name = "-", value_parser = ["-"], hide_possible_values = true)]
+    pub request: Option<String>,
+    /// Find the server by its URL in `CLAUDE_CODE_MCP_SERVER_URL`, in place of NAME
+    #[arg(long, conflicts_with = "name")]
+    pub from_env: bool,
     /// How long a call without a person may take, in seconds [default: 8, or timeoutSeconds]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub timeout: Option<u64>,
@@ -130,8 +137,8 @@ pub struct GetArgs {
     #[command(flatten)]
     pub token: TokenArgs,
     /// Ask for a token that lives at least this long, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, hide_default_value = true)]
-    pub min_ttl: u64,
+    #[arg(long, value_name = "SECONDS")]
+    pub min_ttl: Option<u64>,
     /// Whether to ask the server about a cached token first [default: auto for headers, else never]
     #[arg(long, value_enum, value_name = "WHEN")]
     pub verify: Option<VerifyArg>,
@@ -166,7 +173,11 @@ pub enum EraseScope {
 #[command(name = "mcp-credential erase")]
 pub struct EraseArgs {
     /// The server
-    pub name: String,
+    #[arg(required_unless_present = "request")]
+    pub name: Option<String>,
+    /// `-`: more of the request stands on standard input, as one JSON object
+    #[arg(long, value_name = "-", value_parser = ["-"], hide_possible_values = true)]
+    pub request: Option<String>,
     /// Leave a newer token alone: erase only if this generation is still the stored one
     #[arg(long, value_name = "GENERATION")]
     pub if_generation: Option<String>,
@@ -192,6 +203,9 @@ pub struct LoginArgs {
     /// Add the server first: NAME stands for URL from now on
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// More scopes to ask for, separated by blanks, beside those that were asked for before
+    #[arg(long, allow_hyphen_values = true)]
+    pub scope: Option<String>,
     /// `never` prints the address of the login page without opening it
     #[arg(long, value_enum, value_name = "WHEN")]
     pub interactive: Option<InteractiveArg>,

@@ -141,12 +141,25 @@ pub struct Failure {
     /// Seconds after which another try makes sense.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The scopes that a server demands, with `insufficient_scope`; empty where it did not say which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// Whether no login helps, although the code as a rule asks for one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_login: bool,
 }
 
 impl Failure {
     /// A failure of kind `code`.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), server: None, retry_after: None }
+        Self {
+            code,
+            message: message.into(),
+            server: None,
+            retry_after: None,
+            scopes: Vec::new(),
+            without_login: false,
+        }
     }
 
     /// Names the server, unless one is named already.
@@ -161,6 +174,19 @@ impl Failure {
     pub fn retry_after(mut self, seconds: Option<u64>) -> Self {
         self.retry_after = seconds;
         self
+    }
+
+    /// Says which scopes are demanded.
+    #[must_use]
+    pub fn demanding(mut self, scopes: &[String]) -> Self {
+        self.scopes = scopes.to_vec();
+        self
+    }
+
+    /// The same failure with another message.
+    #[must_use]
+    pub fn saying(&self, message: String) -> Self {
+        Self { message, ..self.clone() }
     }
 }
 

@@ -15,7 +15,6 @@ pub use object::{SIZE_LIMIT, parse};
 
 use crate::oauth::challenge::Challenge;
 use crate::secret::Secret;
-use crate::token::split_scope;
 
 /// A request object. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,7 +76,6 @@ impl Request {
     /// `insufficient_scope`). An empty list: it demands more and does not say what.
     #[must_use]
     pub fn step_up(&self) -> Option<Vec<String>> {
-        let challenge = self.challenge().filter(|challenge| challenge.wants_more_scope())?;
-        Some(split_scope(challenge.scope.as_deref().unwrap_or_default()))
+        self.challenge().and_then(Challenge::demanded_scopes)
     }
 }

@@ -5,6 +5,7 @@ use crate::broker::{Redeemed, Seed, Vault};
 use crate::clock;
 use crate::config::{Environment, Network, SecretSource, Secrets, Seeds, Server};
 use crate::failure::{Failure, Outcome};
+use crate::oauth::challenge::Challenge;
 use crate::store::Slot;
 use crate::store::lock::{Held, LockFile};
 use crate::store::slot::Stamp;
@@ -27,6 +28,7 @@ pub struct StoreVault<'a> {
     server: &'a Server,
     network: &'a Network,
     environment: &'a Environment,
+    challenge: Option<&'a Challenge>,
     lock: RefCell<LockFile>,
     seen: RefCell<Option<(Stamp, Option<TokenRecord>)>>,
     prepared: Cell<bool>,
@@ -44,7 +46,23 @@ impl<'a> StoreVault<'a> {
     ) -> Self {
         let lock = RefCell::new(slot.token_lock());
         let (seen, prepared) = (RefCell::new(None), Cell::new(false));
-        Self { slot, server, network, environment, lock, seen, prepared, began: Instant::now() }
+        Self {
+            slot,
+            server,
+            network,
+            environment,
+            challenge: None,
+            lock,
+            seen,
+            prepared,
+            began: Instant::now(),
+        }
+    }
+
+    /// The same for a caller that handed over what the MCP server said.
+    #[must_use]
+    pub fn challenged(self, challenge: Option<&'a Challenge>) -> Self {
+        Self { challenge, ..self }
     }
 
     /// Hands the lock to a worker that does `task`.
@@ -118,7 +136,8 @@ impl Vault for StoreVault<'_> {
 
     fn redeem(&self, lock: Held, generation: &str, deadline: Instant) -> Redeemed {
         log::info!("renewing generation {generation}");
-        self.work(lock, Task::Renew { generation: generation.to_owned() }, deadline)
+        let challenge = self.challenge.cloned().map(Box::new);
+        self.work(lock, Task::Renew { generation: generation.to_owned(), challenge }, deadline)
     }
 
     fn pause(&self, deadline: Instant) {

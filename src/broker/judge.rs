@@ -13,6 +13,9 @@ pub struct Wish {
     pub skew: u64,
     /// Whether a new token can be had without a refresh token and without a person.
     pub unattended: bool,
+    /// The scopes that the server demands beyond those of the caller's token (RFC 6750, section 3.1). An empty
+    /// list: it demands more and does not say what. A refresh never brings more scopes (RFC 6749, section 6).
+    pub step_up: Option<Vec<String>>,
 }
 
 /// What has to be done to answer a call.
@@ -31,6 +34,32 @@ impl Wish {
     #[must_use]
     pub fn rejects(&self, clear: &Clear) -> bool {
         self.rejected.as_ref() == Some(&clear.generation)
+    }
+
+    /// Whether the token may be the answer: it was not rejected, and has the scopes that are demanded.
+    #[must_use]
+    pub fn accepts(&self, clear: &Clear) -> bool {
+        let demanded = self.step_up.iter().flatten();
+        !self.rejects(clear) && demanded.into_iter().all(|scope| self.sees(scope, clear))
+    }
+
+    /// Whether the token may not be the answer, and more scopes are what is wanted.
+    #[must_use]
+    pub fn lacks_scopes(&self, clear: &Clear) -> bool {
+        self.step_up.is_some() && !self.accepts(clear)
+    }
+
+    /// Whether the token has `scope`. One that came after the rejected token and was asked for with it counts as
+    /// well: whatever was granted, asking again would bring no more.
+    fn sees(&self, scope: &String, clear: &Clear) -> bool {
+        let among = |scopes: &Option<Vec<String>>| scopes.as_ref().is_some_and(|all| all.contains(scope));
+        among(&clear.scopes) || (self.rejected.is_some() && among(&clear.scopes_requested))
+    }
+
+    /// Whether a new grant may bring the scopes that are demanded: they were not asked for yet.
+    fn may_widen(&self, clear: &Clear) -> bool {
+        let asked = |scope| clear.scopes_requested.as_ref().is_some_and(|all| all.contains(scope));
+        self.step_up.iter().flatten().any(|scope| !asked(scope))
     }
 
     /// Whether the token lives as long as was asked for; `None` when nothing was asked.
@@ -53,9 +82,11 @@ pub fn judge(record: Option<&Clear>, wish: &Wish, now: u64) -> Need {
     let Some(clear) = record else {
         return if wish.unattended { Need::Renewal } else { Need::Login };
     };
-    let usable = !wish.rejects(clear);
+    let usable = wish.accepts(clear);
     if usable && clear.is_fresh(now, wish.skew) && !wish.wants_longer_life(clear, now) {
         Need::Nothing
+    } else if wish.lacks_scopes(clear) {
+        if wish.unattended && wish.may_widen(clear) { Need::Renewal } else { Need::Login }
     } else if clear.can_refresh || wish.unattended {
         Need::Renewal
     } else if usable && clear.is_alive(now) {
@@ -103,6 +134,61 @@ mod tests {
         assert_eq!(judge(Some(&clear(false)), &wish, 1001), Need::Login);
         let newer = Clear { generation: "two".into(), ..clear(true) };
         assert_eq!(judge(Some(&newer), &wish, 1001), Need::Nothing);
+    }
+
+    fn scopes(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// Wants `names` of a server that said so to the holder of `rejected`.
+    fn step_up(names: &[&str], rejected: Option<&str>) -> Wish {
+        Wish { step_up: Some(scopes(names)), rejected: rejected.map(str::to_owned), ..wish() }
+    }
+
+    #[test]
+    fn more_scopes_need_a_person_and_no_refresh_rule_14() {
+        let held = Clear {
+            scopes: Some(scopes(&["read"])),
+            scopes_requested: Some(scopes(&["read"])),
+            ..clear(true)
+        };
+        for rejected in [None, Some("one"), Some("older")] {
+            assert_eq!(judge(Some(&held), &step_up(&["write"], rejected), 1001), Need::Login);
+            assert_eq!(judge(Some(&held), &step_up(&["read", "write"], rejected), 1099), Need::Login);
+        }
+        assert_eq!(judge(None, &step_up(&["write"], None), 0), Need::Login);
+        let refused = step_up(&["read"], Some("one"));
+        assert_eq!(judge(Some(&held), &refused, 1001), Need::Login, "it has them, and they do not suffice");
+        assert_eq!(judge(Some(&held), &step_up(&[], Some("one")), 1001), Need::Login);
+    }
+
+    #[test]
+    fn a_token_that_another_process_has_stepped_up_is_the_answer() {
+        let held = Clear { scopes: Some(scopes(&["write", "read"])), ..clear(true) };
+        assert_eq!(judge(Some(&held), &step_up(&["read", "write"], None), 1001), Need::Nothing);
+        assert_eq!(judge(Some(&held), &step_up(&["write"], Some("older")), 1001), Need::Nothing);
+        assert_eq!(judge(Some(&held), &step_up(&[], Some("older")), 1001), Need::Nothing);
+        assert_eq!(judge(Some(&held), &step_up(&["write"], Some("older")), 1090), Need::Renewal, "stale");
+        let narrowed = Clear { scopes: Some(scopes(&["read"])), ..clear(true) };
+        let asked = Clear { scopes_requested: Some(scopes(&["read", "write"])), ..narrowed };
+        assert_eq!(judge(Some(&asked), &step_up(&["write"], Some("older")), 1001), Need::Nothing);
+        assert_eq!(judge(Some(&asked), &step_up(&["write"], None), 1001), Need::Login);
+    }
+
+    #[test]
+    fn a_grant_without_a_person_tries_more_scopes_once_rule_14() {
+        let unattended = |wish: Wish| Wish { unattended: true, ..wish };
+        let held = Clear {
+            scopes: Some(scopes(&["read"])),
+            scopes_requested: Some(scopes(&["read"])),
+            ..clear(false)
+        };
+        let wish = unattended(step_up(&["write"], Some("one")));
+        assert_eq!(judge(Some(&held), &wish, 1001), Need::Renewal);
+        let tried = Clear { scopes_requested: Some(scopes(&["read", "write"])), ..held };
+        assert_eq!(judge(Some(&tried), &wish, 1001), Need::Login, "asked for already");
+        assert_eq!(judge(Some(&tried), &unattended(step_up(&[], Some("one"))), 1001), Need::Login);
+        assert_eq!(judge(None, &wish, 1001), Need::Renewal);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use super::{Answer, Need, Source, Wish, judge};
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
-use crate::token::{NO_PREDECESSOR, TokenRecord};
+use crate::text::one_line;
+use crate::token::{Clear, NO_PREDECESSOR, TokenRecord};
 use std::time::Instant;
 
 /// How often a refresh process may vanish without an answer before the call gives up.
@@ -144,6 +145,7 @@ fn look<V: Vault>(
     match (judge(record.map(|record| &record.clear), wish, clock::now()), record) {
         (Need::Nothing, Some(record)) => Ok(Some(answer(record, wish, source))),
         (Need::Renewal, _) => Ok(None),
+        (_, Some(record)) if wish.lacks_scopes(&record.clear) => Err(insufficient_scope(&record.clear, wish)),
         _ => match vault.seed()? {
             Seed::Unspent => Ok(None),
             Seed::Spent(why) => Err(login_needed(vault.ended().unwrap_or(why))),
@@ -165,7 +167,7 @@ fn answer(record: &TokenRecord, wish: &Wish, source: Source) -> Answer {
 /// For a caller a failed helper is worse than an old token, as long as that one lives and was not rejected.
 fn fall_back(record: Option<TokenRecord>, wish: &Wish, failure: Failure) -> Outcome<Answer> {
     match record {
-        Some(record) if !wish.rejects(&record.clear) && record.clear.has_real_life(clock::now()) => {
+        Some(record) if wish.accepts(&record.clear) && record.clear.has_real_life(clock::now()) => {
             log::warn!("answering the old token, which has life left: {}", failure.message);
             Ok(answer(&record, wish, Source::StaleOk))
         }
@@ -184,6 +186,26 @@ fn why_ended<V: Vault>(vault: &V, record: Option<&TokenRecord>) -> String {
             "the stored login has ended, and there is no refresh token to renew it with".to_owned()
         }),
     }
+}
+
+/// The way out is a person's, or, where nobody logs in, that of whoever set the client up.
+fn insufficient_scope(clear: &Clear, wish: &Wish) -> Failure {
+    let demanded = wish.step_up.as_deref().unwrap_or_default();
+    let wants = match demanded {
+        [] => "the server wants more scopes than the token has, and does not say which".to_owned(),
+        demanded => format!("the server wants the scopes {}", one_line(&demanded.join(" "))),
+    };
+    let held = match clear.scopes.as_deref() {
+        None | Some([]) => "those of the stored token are not known".to_owned(),
+        Some(held) => format!("the stored token has {}", one_line(&held.join(" "))),
+    };
+    let next = if wish.unattended {
+        "allow them to this client at its authorization server"
+    } else {
+        "a person has to grant them"
+    };
+    let failure = Failure::new(Code::InsufficientScope, format!("{wants}; {held}; {next}"));
+    Failure { without_login: wish.unattended, ..failure.demanding(demanded) }
 }
 
 fn lock_timeout() -> Failure {

@@ -13,12 +13,15 @@ const FEATURES: &[&str] = &[
     "conditional_erase",
     "dynamic_registration",
     "enterprise_managed",
+    "find_by_url",
     "jwt_bearer",
     "min_ttl",
     "private_key_jwt",
     "rejected_generation",
+    "request_object",
     "revoke",
     "stated_url",
+    "step_up",
     "verify",
 ];
 

@@ -8,6 +8,7 @@ use super::session::{say, store_of};
 use crate::cli::EraseScope;
 use crate::config::{Environment, Loaded, Seeds};
 use crate::failure::{Code, Failure, Outcome};
+use crate::secret::Secret;
 use crate::store::Slot;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
@@ -23,14 +24,35 @@ const LONGEST_REFRESH: Duration = Duration::from_secs(15 + 90 + 90);
 pub struct Order<'a> {
     /// The server.
     pub name: &'a str,
-    /// The only generation that may go; any other one is left alone.
-    pub if_generation: Option<&'a str>,
+    /// The only token that may go.
+    pub only: Only<'a>,
     /// What goes.
     pub scope: EraseScope,
     /// Whether the authorization server is asked to revoke it.
     pub revoke: bool,
     /// How long to wait for a refresh under way, in seconds.
     pub timeout: Option<u64>,
+}
+
+/// Which token may go; any other one is left alone.
+#[derive(Debug, Clone, Copy)]
+pub enum Only<'a> {
+    /// Whichever is stored.
+    Any,
+    /// The one of this generation.
+    Generation(&'a str),
+    /// This one.
+    Token(&'a Secret),
+}
+
+impl Only<'_> {
+    fn allows(self, record: &TokenRecord) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Generation(generation) => record.clear.generation == generation,
+            Self::Token(token) => record.access_token == *token,
+        }
+    }
 }
 
 /// What came of it.
@@ -82,8 +104,7 @@ fn take(order: &Order, slot: &Slot, seeds: &Seeds) -> Outcome<Option<Taken>> {
     let (held, claim) = wait_for_lock(order, slot)?;
     if order.scope != EraseScope::Client {
         (taken.record, taken.any) = read(order, slot, &claim)?;
-        let stored = taken.record.as_ref().map(|record| record.clear.generation.as_str());
-        if order.if_generation.is_some() && stored.is_some() && stored != order.if_generation {
+        if taken.record.as_ref().is_some_and(|record| !order.only.allows(record)) {
             return Ok(None);
         }
         // First of all: a seed must not bring back what is erased, even when this process ends here.

@@ -1,65 +1,57 @@
 //! `get NAME`: a valid access token. Fresh: from the record, without a lock and without the network.
 
-use super::interact;
+use super::call::{Call, Typed};
+use super::interact::Asker;
 use super::session::Session;
-use crate::broker::{Answer, Source, Wish, obtain};
+use crate::broker::{Answer, Source, Vault, Wish};
 use crate::cli::{Format, GetArgs, VerifyArg};
 use crate::config::Environment;
-use crate::failure::{Code, Outcome};
+use crate::failure::Outcome;
 use crate::probe::Probe;
 use crate::reply;
 use crate::store::Slot;
 use crate::vault::StoreVault;
-use std::time::Instant;
 
 /// Runs the verb.
 ///
 /// # Errors
 /// Every code of protocol.md but those of `login`'s own steps where none may start.
 pub fn run(args: &GetArgs, environment: &Environment) -> Outcome<()> {
-    let session = Session::open(&args.token.name, environment)?;
-    let answer = answer(&session, args).map_err(|failure| session.remember(failure))?;
+    let typed = Typed { min_ttl: args.min_ttl, ..args.token.typed() };
+    let call = typed.call(environment)?;
+    let session = Session::open(&call.name, environment)?;
+    let answer = answer(&session, &call, args).map_err(|failure| session.remember(failure))?;
     reply::answer(args.token.format, &answer, &session.server)
 }
 
-fn answer(session: &Session, args: &GetArgs) -> Outcome<Answer> {
-    session.check_caller(args.token.url.as_deref())?;
+fn answer(session: &Session, call: &Call, args: &GetArgs) -> Outcome<Answer> {
+    session.check_call(call)?;
     let slot = session.slot();
-    let call = Call { session, args, slot: &slot, deadline: session.deadline(&args.token) };
-    let wish = Wish { min_ttl: args.min_ttl, ..session.wish() };
-    let answer = call.token(&wish)?;
-    match call.verify() {
+    let deadline = session.deadline(call.began, args.token.timeout);
+    let challenge = call.request.challenge();
+    let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment)
+        .challenged(challenge);
+    // Only what a request object says of a token is compared with the stored one.
+    let about_stored = args.token.request.is_some();
+    let stored = if about_stored { vault.peek()? } else { None };
+    let wish = session.wish_of(call, stored.as_ref());
+    let asker = Asker { session, vault: &vault, challenge, typed: args.token.interactive, deadline };
+    let getting = Getting { asker, args, slot: &slot };
+    let answer = getting.asker.token(&wish)?;
+    match getting.verify() {
         VerifyArg::Never => Ok(answer),
-        how => call.verified(answer, &wish, how),
+        how => getting.verified(answer, &wish, how),
     }
 }
 
 /// One call of the verb.
-struct Call<'a> {
-    session: &'a Session<'a>,
+struct Getting<'a> {
+    asker: Asker<'a>,
     args: &'a GetArgs,
     slot: &'a Slot<'a>,
-    deadline: Instant,
 }
 
-impl Call<'_> {
-    fn token(&self, wish: &Wish) -> Outcome<Answer> {
-        let session = self.session;
-        let network = &session.loaded.machine.network;
-        let vault = StoreVault::new(self.slot, &session.server, network, session.environment);
-        match obtain(&vault, wish, self.deadline) {
-            Err(failure) if failure.code == Code::InteractionRequired => interact::or_refuse(
-                session,
-                &vault,
-                wish,
-                self.args.token.interactive,
-                self.deadline,
-                failure,
-            ),
-            other => other,
-        }
-    }
-
+impl Getting<'_> {
     /// Header consumers do not say that a token was rejected, so for them the server is asked.
     fn verify(&self) -> VerifyArg {
         let by_format =
@@ -69,15 +61,16 @@ impl Call<'_> {
 
     /// A cached token that the server refuses is replaced, once.
     fn verified(&self, answer: Answer, wish: &Wish, how: VerifyArg) -> Outcome<Answer> {
-        let network = &self.session.loaded.machine.network;
-        let probe = Probe::new(self.slot, &self.session.server, network, self.deadline);
+        let session = self.asker.session;
+        let network = &session.loaded.machine.network;
+        let probe = Probe::new(self.slot, &session.server, network, self.asker.deadline);
         let rejected = |answer: &Answer| probe.rejects(&answer.clear.generation, &answer.access_token);
         let believed = how == VerifyArg::Auto && probe.is_off();
         if answer.source != Source::Cache || believed || !rejected(&answer) {
             return Ok(answer);
         }
         log::info!("the server refuses generation {}", answer.clear.generation);
-        let renewed = self.token(&Wish { rejected: Some(answer.clear.generation), ..wish.clone() })?;
+        let renewed = self.asker.token(&Wish { rejected: Some(answer.clear.generation), ..wish.clone() })?;
         if rejected(&renewed) {
             probe.leave_off();
         }

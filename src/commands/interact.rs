@@ -1,66 +1,86 @@
-//! When only a person can help: may a login start, does one already run, or is it `interaction_required`?
+//! A token for a caller, by whatever way is open: from the broker, and where only a person can help, by a login.
+//! May one start, does one already run, or is a person asked to begin one?
 
-use super::login_flow::{self, Opening};
-use super::quiet;
+use super::login_flow::{self, Opening, Wanted};
 use super::session::{Session, interactive};
+use super::{quiet, step_up};
 use crate::broker::{Answer, Need, Vault, Wish, judge, obtain};
 use crate::cli::InteractiveArg;
 use crate::clock;
 use crate::config::Interactive;
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::challenge::Challenge;
 use crate::vault::{StoreVault, pause};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// Logs in where a login may start; else waits for one that is under way; else says that one is needed.
-///
-/// # Errors
-/// `failure` itself, or what the login failed with.
-pub fn or_refuse(
-    session: &Session,
-    vault: &StoreVault,
-    wish: &Wish,
-    typed: Option<InteractiveArg>,
-    deadline: Instant,
-    failure: Failure,
-) -> Outcome<Answer> {
-    if !may_start(session, typed) {
-        return wait_for_login(session, vault, wish, deadline, failure);
-    }
-    if let Err(quiet) = quiet::check(session, &failure.message) {
-        return wait_for_login(session, vault, wish, deadline, quiet);
-    }
-    login_flow::run(session, vault, Some(wish), Opening::Browser, None)
+/// A call that may need a person.
+pub struct Asker<'a> {
+    /// The server.
+    pub session: &'a Session<'a>,
+    /// Its records.
+    pub vault: &'a StoreVault<'a>,
+    /// What the MCP server said, where the caller handed it over.
+    pub challenge: Option<&'a Challenge>,
+    /// `--interactive`.
+    pub typed: Option<InteractiveArg>,
+    /// When a call without a person has to end.
+    pub deadline: Instant,
 }
 
-fn may_start(session: &Session, typed: Option<InteractiveArg>) -> bool {
-    match interactive(&session.server, typed) {
-        Interactive::Always => true,
-        Interactive::Never => false,
-        Interactive::Auto => std::io::stderr().is_terminal() && !session.environment.is_ci(),
+impl Asker<'_> {
+    /// The token that answers `wish`.
+    ///
+    /// # Errors
+    /// `interaction_required` or `insufficient_scope` where only a person can help and no login may start; what a
+    /// renewal or a login failed with.
+    pub fn token(&self, wish: &Wish) -> Outcome<Answer> {
+        match obtain(self.vault, wish, self.deadline) {
+            Err(failure) if failure.code.wants_login() && !failure.without_login => {
+                self.or_refuse(wish, failure)
+            }
+            other => other,
+        }
     }
-}
 
-fn wait_for_login(
-    session: &Session,
-    vault: &StoreVault,
-    wish: &Wish,
-    deadline: Instant,
-    failure: Failure,
-) -> Outcome<Answer> {
-    let mut login = session.slot().login_lock();
-    // Without a store nobody can be logging in, and nothing should be created by asking.
-    while session.store.cache().is_dir() && login.try_take()?.is_none() {
-        if Instant::now() >= deadline {
-            let text = format!("{}; a login is under way and was not completed in time", failure.message);
-            return Err(Failure::new(Code::InteractionRequired, text));
+    /// Logs in where a login may start; else waits for one that is under way; else says that one is needed.
+    fn or_refuse(&self, wish: &Wish, failure: Failure) -> Outcome<Answer> {
+        let session = self.session;
+        if !self.may_start() {
+            return self.wait_for_login(wish, failure);
         }
-        pause(deadline);
-        let record = vault.peek()?;
-        if judge(record.as_ref().map(|record| &record.clear), wish, clock::now()) == Need::Nothing {
-            break;
+        let quiet = quiet::check(session, &failure).and_then(|()| step_up::check(session, &failure));
+        if let Err(quiet) = quiet {
+            return self.wait_for_login(wish, quiet);
+        }
+        let wanted = Wanted { challenge: self.challenge, scopes: wish.step_up.as_deref() };
+        login_flow::run(session, self.vault, Some(wish), &wanted, Opening::Browser, None)
+    }
+
+    fn may_start(&self) -> bool {
+        match interactive(&self.session.server, self.typed) {
+            Interactive::Always => true,
+            Interactive::Never => false,
+            Interactive::Auto => std::io::stderr().is_terminal() && !self.session.environment.is_ci(),
         }
     }
-    obtain(vault, wish, deadline)
-        .map_err(|other| if other.code == Code::UrlMismatch { other } else { failure })
+
+    fn wait_for_login(&self, wish: &Wish, failure: Failure) -> Outcome<Answer> {
+        let session = self.session;
+        let mut login = session.slot().login_lock();
+        // Without a store nobody can be logging in, and nothing should be created by asking.
+        while session.store.cache().is_dir() && login.try_take()?.is_none() {
+            if Instant::now() >= self.deadline {
+                let text = "a login is under way and was not completed in time";
+                return Err(failure.saying(format!("{}; {text}", failure.message)));
+            }
+            pause(self.deadline);
+            let record = self.vault.peek()?;
+            if judge(record.as_ref().map(|record| &record.clear), wish, clock::now()) == Need::Nothing {
+                break;
+            }
+        }
+        obtain(self.vault, wish, self.deadline)
+            .map_err(|other| if other.code == Code::UrlMismatch { other } else { failure })
+    }
 }

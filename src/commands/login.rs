@@ -1,15 +1,18 @@
 //! `login NAME`: a person logs in, now.
 
 use super::add;
-use super::login_flow::{self, Opening};
+use super::login_flow::{self, Opening, Wanted};
 use super::session::{Session, interactive};
+use super::step_up;
 use crate::broker::{Answer, Source};
 use crate::cli::LoginArgs;
 use crate::clock::rfc3339;
 use crate::config::edit::NewServer;
 use crate::config::{Environment, Interactive};
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::union;
 use crate::reply;
+use crate::token::split_scope;
 use crate::vault::StoreVault;
 
 /// Runs the verb. A typed `login` is consent: under `never` the address is printed and nothing is opened.
@@ -37,7 +40,22 @@ fn log_in(session: &Session, args: &LoginArgs) -> Outcome<Answer> {
     };
     let slot = session.slot();
     let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment);
-    login_flow::run(session, &vault, None, opening, args.timeout)
+    let scopes = args.scope.as_deref().map(scopes).transpose()?;
+    let wanted = Wanted { challenge: None, scopes: scopes.as_deref() };
+    let answer = login_flow::run(session, &vault, None, &wanted, opening, args.timeout)?;
+    step_up::forget(session);
+    Ok(answer)
+}
+
+/// The scopes of `--scope`.
+fn scopes(typed: &str) -> Outcome<Vec<String>> {
+    let scopes = split_scope(typed);
+    // What the union leaves out is no scope (RFC 6749, section 3.3), or too much for a URL.
+    if scopes.is_empty() || union(scopes.iter().map(String::as_str)) != Some(scopes.join(" ")) {
+        let text = "`--scope` must be scopes, separated by blanks, of at most 8 KiB";
+        return Err(Failure::new(Code::Usage, text));
+    }
+    Ok(scopes)
 }
 
 fn done(session: &Session, answer: &Answer) -> String {

@@ -9,6 +9,7 @@ use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
 use crate::browser;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::challenge::Challenge;
 use crate::oauth::discovery::{Discovered, discover};
 use crate::oauth::grant::{GrantRequest, TokenRequest};
 use crate::oauth::http::{Http, Limits};
@@ -20,7 +21,7 @@ use crate::worker::Task;
 use std::time::{Duration, Instant};
 
 use super::login_client::{self, Registered};
-use super::{quiet, stale};
+use super::{quiet, stale, step_up};
 
 /// How long the exchange of the code may take, in seconds: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
@@ -34,6 +35,15 @@ pub enum Opening {
     Nothing,
 }
 
+/// What is known before a login of what it has to bring.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// What the MCP server said when it refused the caller; without it, it is asked.
+    pub challenge: Option<&'a Challenge>,
+    /// The scopes to ask for beside those that were asked for before.
+    pub scopes: Option<&'a [String]>,
+}
+
 /// Logs in, or takes the token of a login that was under way. `wish` is that of a `get` which another
 /// login may satisfy meanwhile; a typed `login` has none.
 ///
@@ -43,6 +53,7 @@ pub fn run(
     session: &Session,
     vault: &StoreVault,
     wish: Option<&Wish>,
+    wanted: &Wanted,
     opening: Opening,
     timeout: Option<u64>,
 ) -> Outcome<Answer> {
@@ -51,15 +62,15 @@ pub fn run(
     // Before the first lock: without a place for the token nobody should be asked to log in.
     session.slot().prove_writable()?;
     let before = generation_of(vault.peek().ok().flatten().as_ref());
-    let (_lock, waited) = login_lock(session, deadline)?;
-    if let Some(answer) = other_login(vault, wish, waited, &before)? {
+    let (_lock, queued) = login_lock(session, deadline)?;
+    let others = Others { wish, scopes: wanted.scopes, moved_on_from: queued.then_some(before) };
+    if let Some(answer) = others.answer(vault)? {
         return Ok(answer);
     }
-    if wish.is_some() {
-        // Whoever waited for a login that the person refused must not ask again.
-        quiet::check(session, "a login is needed")?;
+    if let Some(wish) = wish {
+        admit(session, wish)?;
     }
-    let outcome = lead(session, vault, opening, deadline);
+    let outcome = lead(session, vault, wanted, opening, deadline);
     if outcome.is_err() {
         session.slot().state().update(|state| state.login_failed_at = Some(clock::now()));
     }
@@ -85,33 +96,60 @@ fn login_lock(session: &Session, deadline: Instant) -> Outcome<(Held, bool)> {
     }
 }
 
-/// The token of a login that was completed while this one waited for its turn.
-fn other_login(
-    vault: &StoreVault,
-    wish: Option<&Wish>,
-    waited: bool,
-    before: &str,
-) -> Outcome<Option<Answer>> {
-    let record = match vault.peek() {
-        Ok(record) => record,
-        // A login replaces what cannot be read back, and what was made for another server or client.
-        Err(failure) if matches!(failure.code, Code::CacheDamaged | Code::UrlMismatch) => None,
-        Err(failure) => return Err(failure),
-    };
-    let Some(record) = record else { return Ok(None) };
-    let moved_on = waited && record.clear.generation != before;
-    let satisfies = |wish: &Wish| judge(Some(&record.clear), wish, clock::now()) == Need::Nothing;
-    let taken = match wish {
-        Some(wish) => satisfies(wish),
-        None => moved_on && satisfies(&Wish::default()),
-    };
-    Ok(taken.then(|| Answer {
-        clear: record.clear.clone(),
-        access_token: record.access_token.clone(),
-        source: Source::AlreadyRotated,
-        min_ttl_met: wish.and_then(|wish| wish.min_ttl_met(&record.clear, clock::now())),
-        persisted: true,
-    }))
+/// What somebody else's login may have brought while this one waited for its turn.
+struct Others<'a> {
+    wish: Option<&'a Wish>,
+    scopes: Option<&'a [String]>,
+    /// The generation before the wait, where there was one.
+    moved_on_from: Option<String>,
+}
+
+impl Others<'_> {
+    /// Its token, if it is the answer.
+    fn answer(&self, vault: &StoreVault) -> Outcome<Option<Answer>> {
+        let record = match vault.peek() {
+            Ok(record) => record,
+            // A login replaces what cannot be read back, and what was made for another server or client.
+            Err(failure) if matches!(failure.code, Code::CacheDamaged | Code::UrlMismatch) => None,
+            Err(failure) => return Err(failure),
+        };
+        let Some(record) = record.filter(|record| self.takes(record)) else { return Ok(None) };
+        Ok(Some(Answer {
+            min_ttl_met: self.wish.and_then(|wish| wish.min_ttl_met(&record.clear, clock::now())),
+            clear: record.clear,
+            access_token: record.access_token,
+            source: Source::AlreadyRotated,
+            persisted: true,
+        }))
+    }
+
+    /// Whoever asked for more scopes at the same moment was given what the person granted, all of it or not.
+    fn takes(&self, record: &TokenRecord) -> bool {
+        let satisfies = |wish: &Wish| judge(Some(&record.clear), wish, clock::now()) == Need::Nothing;
+        let moved_on = self.moved_on_from.as_ref().is_some_and(|before| record.clear.generation != *before);
+        match self.wish {
+            Some(wish) if moved_on => satisfies(&Wish { step_up: None, ..wish.clone() }),
+            Some(wish) => satisfies(wish),
+            None => {
+                let step_up = self.scopes.map(<[String]>::to_vec);
+                moved_on && satisfies(&Wish { step_up, ..Wish::default() })
+            }
+        }
+    }
+}
+
+/// Whether a login that nobody typed may begin, now that it is its turn: whoever waited for one that the person
+/// refused must not ask again.
+fn admit(session: &Session, wish: &Wish) -> Outcome<()> {
+    let code = if wish.step_up.is_some() { Code::InsufficientScope } else { Code::InteractionRequired };
+    let scopes = wish.step_up.as_deref().unwrap_or_default();
+    let failure = Failure::new(code, "a login is needed").demanding(scopes);
+    quiet::check(session, &failure)?;
+    step_up::check(session, &failure)?;
+    if wish.step_up.is_some() {
+        step_up::count(session);
+    }
+    Ok(())
 }
 
 fn generation_of(record: Option<&TokenRecord>) -> String {
@@ -119,9 +157,18 @@ fn generation_of(record: Option<&TokenRecord>) -> String {
 }
 
 /// The login itself, under the login lock.
-fn lead(session: &Session, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
+fn lead(
+    session: &Session,
+    vault: &StoreVault,
+    wanted: &Wanted,
+    opening: Opening,
+    deadline: Instant,
+) -> Outcome<Answer> {
     let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
-    let found = discover(&http, &session.server, None)?;
+    let mut found = discover(&http, &session.server, wanted.challenge)?;
+    if let Some(scopes) = wanted.scopes {
+        found.scope = step_up::scope(session, &found, scopes);
+    }
     let registered = login_client::find_or_register(session, &http, &found)?;
     let registered = stale::replaced(session, &http, &found, registered)?;
     let code = ask_person(session, &found, &registered, opening, deadline)?;
@@ -205,10 +252,9 @@ fn exchange(
             Redeemed::Failed(failure) => return Err(failure),
             // It may have saved the token before it was gone.
             Redeemed::TimedOut | Redeemed::Vanished => {
-                return other_login(vault, None, true, &before)?.map_or_else(
-                    || Err(no_answer()),
-                    |answer| Ok(Answer { source: Source::Login, ..answer }),
-                );
+                let saved = Others { wish: None, scopes: None, moved_on_from: Some(before) }.answer(vault)?;
+                let answered = saved.map(|answer| Answer { source: Source::Login, ..answer });
+                return answered.ok_or_else(no_answer);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `logout NAME`: `erase` with revocation, for people. One line says what came of it.
 
-use super::forget::{Forgotten, Order, forget};
+use super::forget::{Forgotten, Only, Order, forget};
 use super::revoke::Revocation;
 use super::session::{self, store_of};
 use crate::cli::{EraseScope, LogoutArgs, LogoutScope};
@@ -20,7 +20,7 @@ pub fn run(args: &LogoutArgs, environment: &Environment) -> Outcome<()> {
     }
     let order = Order {
         name: &args.name,
-        if_generation: None,
+        only: Only::Any,
         scope: match args.scope {
             LogoutScope::Tokens => EraseScope::Tokens,
             LogoutScope::All => EraseScope::All,

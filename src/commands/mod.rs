@@ -1,6 +1,7 @@
 //! One verb a file; each reads as a recipe.
 
 pub mod add;
+mod call;
 pub mod capabilities;
 pub mod client_metadata;
 pub mod erase;
@@ -19,6 +20,7 @@ mod revoke;
 mod session;
 mod stale;
 pub mod status;
+mod step_up;
 mod switches;
 
 pub use session::Session;

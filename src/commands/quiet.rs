@@ -3,21 +3,22 @@
 
 use super::session::Session;
 use crate::clock;
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 
 /// For how long after a failed or unanswered login no browser is opened by itself, in seconds.
 const QUIET_AFTER_FAILURE: u64 = 600;
 
-/// Refuses to open a browser by itself during the quiet. `why` says what a login is needed for.
+/// Refuses to open a browser by itself during the quiet. `failure` says what a login is needed for.
 ///
 /// # Errors
-/// `interaction_required`, with the minutes that are left.
-pub fn check(session: &Session, why: &str) -> Outcome<()> {
+/// `failure` with the minutes that are left.
+pub fn check(session: &Session, failure: &Failure) -> Outcome<()> {
     let Some(minutes) = minutes_left(session) else { return Ok(()) };
     let text = format!(
-        "{why}; the last login was not completed, so no browser is opened by itself for {minutes} more minutes"
+        "{}; the last login was not completed, so no browser is opened by itself for {minutes} more minutes",
+        failure.message
     );
-    Err(Failure::new(Code::InteractionRequired, text))
+    Err(failure.saying(text))
 }
 
 /// A clock that was set back ends the quiet time.

@@ -1,12 +1,13 @@
 //! `refresh NAME`: the answer is not the token that was rejected.
 
-use super::interact;
+use super::call::{Call, Typed};
+use super::interact::Asker;
 use super::session::Session;
-use crate::broker::{Answer, Source, Vault, Wish, obtain};
-use crate::cli::RefreshArgs;
+use crate::broker::{Answer, Source, Vault, Wish};
+use crate::cli::{RefreshArgs, TokenArgs};
 use crate::clock;
 use crate::config::Environment;
-use crate::failure::{Code, Outcome};
+use crate::failure::Outcome;
 use crate::reply;
 use crate::token::TokenRecord;
 use crate::vault::StoreVault;
@@ -20,25 +21,33 @@ const JUST_NOW: u64 = 5;
 /// # Errors
 /// Every code of protocol.md but those of `login`'s own steps where none may start.
 pub fn run(args: &RefreshArgs, environment: &Environment) -> Outcome<()> {
-    let session = Session::open(&args.token.name, environment)?;
-    let answer = answer(&session, args).map_err(|failure| session.remember(failure))?;
+    let call = typed(args).call(environment)?;
+    let session = Session::open(&call.name, environment)?;
+    let answer = answer(&session, &call, &args.token).map_err(|failure| session.remember(failure))?;
     reply::answer(args.token.format, &answer, &session.server)
 }
 
-fn answer(session: &Session, args: &RefreshArgs) -> Outcome<Answer> {
-    session.check_caller(args.token.url.as_deref())?;
-    let deadline = session.deadline(&args.token);
+fn typed(args: &RefreshArgs) -> Typed<'_> {
+    Typed { generation: args.rejected_generation.as_deref(), ..args.token.typed() }
+}
+
+fn answer(session: &Session, call: &Call, args: &TokenArgs) -> Outcome<Answer> {
+    session.check_call(call)?;
+    let deadline = session.deadline(call.began, args.timeout);
     let slot = session.slot();
-    let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment);
+    let challenge = call.request.challenge();
+    let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment)
+        .challenged(challenge);
     let record = vault.peek()?;
-    let rejected = args.rejected_generation.clone().or_else(|| record.as_ref().and_then(forced));
-    let wish = Wish { rejected, ..session.wish() };
-    match obtain(&vault, &wish, deadline) {
+    let wish = session.wish_of(call, record.as_ref());
+    // Who names a token, or wants more scopes, means that and no more.
+    let plain = call.request.rejected.is_none() && wish.step_up.is_none();
+    let rejected = wish.rejected.clone().or_else(|| record.as_ref().filter(|_| plain).and_then(forced));
+    let wish = Wish { rejected, ..wish };
+    let asker = Asker { session, vault: &vault, challenge, typed: args.interactive, deadline };
+    match asker.token(&wish) {
         Ok(answer) if answer.source == Source::Cache => {
             Ok(Answer { source: Source::AlreadyRotated, ..answer })
-        }
-        Err(failure) if failure.code == Code::InteractionRequired => {
-            interact::or_refuse(session, &vault, &wish, args.token.interactive, deadline, failure)
         }
         other => other,
     }

@@ -1,13 +1,15 @@
 //! What every verb about one server begins with: its configuration, its place in the store, and the proof
 //! that both speak of the same thing.
 
+use super::call::Call;
 use crate::binding;
 use crate::broker::Wish;
-use crate::cli::{InteractiveArg, TokenArgs};
+use crate::cli::InteractiveArg;
 use crate::config::{self, Environment, Interactive, Loaded, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
 use crate::store::{Slot, Store};
+use crate::token::TokenRecord;
 use std::time::{Duration, Instant};
 
 /// One server, opened for a verb.
@@ -64,6 +66,31 @@ impl<'e> Session<'e> {
         Ok(())
     }
 
+    /// Refuses a call that is not about this server.
+    ///
+    /// # Errors
+    /// `url_mismatch` for another URL than the name is bound to, or for headers of a request to elsewhere.
+    pub fn check_call(&self, call: &Call) -> Outcome<()> {
+        self.check_caller(call.request.url.as_deref())?;
+        let target = call.request.http.as_ref();
+        target.map_or(Ok(()), |target| binding::check_target(&self.server.name, &self.server.url, target))
+    }
+
+    /// What `call` asks for, given the `stored` record.
+    #[must_use]
+    pub fn wish_of(&self, call: &Call, stored: Option<&TokenRecord>) -> Wish {
+        let step_up = call.request.step_up();
+        // Who wants more and says neither of which token nor which scopes cannot mean another one than the stored.
+        let any = step_up.as_ref().is_some_and(Vec::is_empty) && call.request.rejected.is_none();
+        let unsaid = stored.filter(|_| any).map(|stored| stored.clear.generation.clone());
+        Wish {
+            min_ttl: call.request.min_ttl.unwrap_or(0),
+            rejected: call.rejected(stored).or(unsaid),
+            step_up,
+            ..self.wish()
+        }
+    }
+
     /// What a call asks for, before its own wishes.
     #[must_use]
     pub fn wish(&self) -> Wish {
@@ -74,10 +101,10 @@ impl<'e> Session<'e> {
         }
     }
 
-    /// When a call without a person has to end.
+    /// When a call without a person has to end that `began` then and states this `timeout`, in seconds.
     #[must_use]
-    pub fn deadline(&self, args: &TokenArgs) -> Instant {
-        Instant::now() + Duration::from_secs(args.timeout.unwrap_or(self.loaded.machine.timeout_seconds))
+    pub fn deadline(&self, began: Instant, timeout: Option<u64>) -> Instant {
+        began + Duration::from_secs(timeout.unwrap_or(self.loaded.machine.timeout_seconds))
     }
 
     /// Keeps a failure for `status`, since stderr may be lost, and names the server in it.

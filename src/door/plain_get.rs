@@ -18,8 +18,17 @@ pub(super) fn read(arguments: &[OsString]) -> Option<GetArgs> {
     };
     let name = name.to_str().filter(|name| !name.starts_with('-'))?.to_owned();
     let common = Common { log: None, protocol: 1 };
-    let token = TokenArgs { name, format, url: None, timeout: None, interactive: None, common };
-    Some(GetArgs { token, min_ttl: 0, verify: None })
+    let token = TokenArgs {
+        name: Some(name),
+        format,
+        url: None,
+        request: None,
+        from_env: false,
+        timeout: None,
+        interactive: None,
+        common,
+    };
+    Some(GetArgs { token, min_ttl: None, verify: None })
 }
 
 #[cfg(test)]
@@ -52,6 +61,9 @@ mod tests {
             "demo --min-ttl 5",
             "demo --url token",
             "--format token --help",
+            "--request -",
+            "demo --request -",
+            "--from-env",
             "-- --format token",
         ] {
             assert!(read(&words(line)).is_none(), "{line}");

@@ -11,6 +11,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use crate::token::split_scope;
 use parse::Raw;
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,13 @@ impl Challenge {
     #[must_use]
     pub fn wants_more_scope(&self) -> bool {
         self.error.as_deref() == Some("insufficient_scope")
+    }
+
+    /// The scopes that are demanded beyond those of the token; `None` where it is not scopes that it lacks. An empty
+    /// list: the server does not say which.
+    #[must_use]
+    pub fn demanded_scopes(&self) -> Option<Vec<String>> {
+        self.wants_more_scope().then(|| split_scope(self.scope.as_deref().unwrap_or_default()))
     }
 
     fn known(raw: &Raw) -> Option<Self> {

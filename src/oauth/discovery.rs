@@ -11,6 +11,7 @@ mod fetch;
 mod identity_provider;
 mod issuer;
 mod metadata;
+mod moved;
 mod resource;
 mod scope;
 #[cfg(test)]
@@ -30,6 +31,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use identity_provider::token_endpoint as idp_token_endpoint;
+pub use moved::moved;
+pub use scope::union;
 pub use web::Web;
 
 /// What a login or a token request needs to know of the authorization server.

@@ -88,9 +88,34 @@ pub fn note(text: &str) {
 
 /// The failure with the command that helps, where there is one and its text does not name it already.
 fn spoken(failure: &Failure) -> String {
-    let command = native::login_command(failure).map(|command| format!("`{}`", command.join(" ")));
+    let command = native::login_command(failure).map(|command| format!("`{}`", typed(&command)));
     match command.filter(|command| !failure.message.contains(command)) {
         Some(command) => format!("{failure}; run {command}"),
         None => failure.to_string(),
+    }
+}
+
+/// A command as a person types it into a shell. A server may have put words into it that a shell would act on.
+fn typed(command: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    let quoted = |word: &String| {
+        if word.chars().all(plain) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    command.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_every_word_of_a_shown_command_as_it_is() {
+        let scopes = ["read:jira", "$(touch x)", "it's", "`b`"].map(str::to_owned);
+        let failure = Failure::new(Code::InsufficientScope, "more").of_server("demo").demanding(&scopes);
+        let told = spoken(&failure);
+        assert!(
+            told.ends_with(r"run `mcp-credential login demo --scope 'read:jira $(touch x) it'\''s `b`'`"),
+            "{told}"
+        );
     }
 }

@@ -74,6 +74,9 @@ pub fn failure_json(failure: &Failure) -> Value {
     if let Some(seconds) = failure.retry_after {
         error.insert("retry_after".to_owned(), json!(seconds));
     }
+    if !failure.scopes.is_empty() {
+        error.insert("scopes".to_owned(), json!(failure.scopes));
+    }
     if let Some(command) = login_command(failure) {
         error.insert("login".to_owned(), json!(command));
     }
@@ -86,11 +89,16 @@ pub fn failure_json(failure: &Failure) -> Value {
     Value::Object(object)
 }
 
-/// The command that ends the failure, where a login does.
+/// The command that ends the failure, where a login does: program and arguments, for no shell.
 #[must_use]
-pub fn login_command(failure: &Failure) -> Option<Vec<&str>> {
-    let server = failure.server.as_deref().filter(|_| failure.code.wants_login())?;
-    Some(vec!["mcp-credential", "login", server])
+pub fn login_command(failure: &Failure) -> Option<Vec<String>> {
+    let helps = failure.code.wants_login() && !failure.without_login;
+    let server = failure.server.as_deref().filter(|_| helps)?;
+    let mut command = vec!["mcp-credential".to_owned(), "login".to_owned(), server.to_owned()];
+    if !failure.scopes.is_empty() {
+        command.extend(["--scope".to_owned(), failure.scopes.join(" ")]);
+    }
+    Some(command)
 }
 
 #[cfg(test)]
@@ -135,6 +143,17 @@ mod tests {
                 r#""message":"nobody is logged in","retryable":false,"login":["mcp-credential","login","demo"]}}"#
             )
         );
+        let scopes = ["a".to_owned(), "b".to_owned()];
+        let failure = Failure::new(Code::InsufficientScope, "more").of_server("demo").demanding(&scopes);
+        assert_eq!(
+            failure_json(&failure).to_string(),
+            concat!(
+                r#"{"version":1,"server":"demo","error":{"code":"insufficient_scope","message":"more","#,
+                r#""retryable":false,"scopes":["a","b"],"login":["mcp-credential","login","demo","--scope","a b"]}}"#
+            )
+        );
+        let alone = Failure { without_login: true, ..failure };
+        assert_eq!(failure_json(&alone)["error"].get("login"), None);
         let failure = Failure::new(Code::RateLimited, "slow down").retry_after(Some(7));
         assert_eq!(
             failure_json(&failure).to_string(),

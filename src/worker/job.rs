@@ -3,6 +3,7 @@
 use crate::broker::Source;
 use crate::config::{Network, Secrets, Server};
 use crate::failure::Failure;
+use crate::oauth::challenge::Challenge;
 use crate::oauth::grant::TokenRequest;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -49,6 +50,8 @@ pub enum Task {
     Renew {
         /// The generation that the caller saw under the lock.
         generation: String,
+        /// What the MCP server said when it refused the caller, where the caller handed that over.
+        challenge: Option<Box<Challenge>>,
     },
     /// Exchange what a person's login brought.
     Exchange {

@@ -7,6 +7,7 @@
 //! container or PID namespace takes the worker too.
 
 mod child;
+mod demand;
 mod job;
 mod plan;
 mod present;

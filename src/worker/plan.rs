@@ -1,5 +1,6 @@
 //! What exactly is sent: the token request, and whom its token will be bound to.
 
+use super::demand;
 use super::job::{Job, Task};
 use super::present::{self, Aim};
 use super::seed::{self, Seed, Spending};
@@ -8,6 +9,7 @@ use crate::broker::Source;
 use crate::client;
 use crate::config::{Network, Server};
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::challenge::Challenge;
 use crate::oauth::discovery::discover;
 use crate::oauth::grant::{GrantRequest, Granted, TokenRequest};
 use crate::oauth::http::{Http, Limits};
@@ -82,18 +84,20 @@ pub fn make(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Pla
             let base = Base::New(Box::new(clear), None);
             Ok(Plan { request: (**request).clone(), seed: None, source: Source::Login, base })
         }
-        Task::Renew { .. } => match stored {
+        Task::Renew { challenge, .. } => match stored {
             Some(stored) if stored.refresh_token.is_some() || stored.clear.grant.is_unattended() => {
-                renewal(job, slot, stored)
+                renewal(job, slot, stored, challenge.as_deref())
             }
-            stored => first_grant(job, slot, stored),
+            stored => first_grant(job, slot, stored, challenge.as_deref()),
         },
     }
 }
 
-fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
+fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Challenge>) -> Outcome<Plan> {
     let server = &job.server;
     binding::check(server, &stored.clear)?;
+    demand::refuse_moved(job, Some(&stored.clear), challenge)?;
+    let stored = &demand::widened(stored, challenge);
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let (grant, source) = match &stored.refresh_token {
         _ if stored.clear.grant.is_unattended() => {
@@ -129,7 +133,12 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord) -> Outcome<Plan> {
 
 /// A grant without a person, the first time, or a login that began elsewhere: where to send it is found out now.
 /// `stored` is a login that has ended.
-fn first_grant(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<Plan> {
+fn first_grant(
+    job: &Job,
+    slot: &Slot,
+    stored: Option<&TokenRecord>,
+    challenge: Option<&Challenge>,
+) -> Outcome<Plan> {
     let server = &job.server;
     stored.map_or(Ok(()), |stored| binding::check(server, &stored.clear))?;
     let alone = server.grant.is_unattended();
@@ -140,7 +149,8 @@ fn first_grant(job: &Job, slot: &Slot, stored: Option<&TokenRecord>) -> Outcome<
             stored.map_or("nobody is logged in to this server", |_| "the stored login has no refresh token");
         return Err(Failure::new(Code::InteractionRequired, text));
     }
-    let found = discover(&http(&job.network)?, server, None)?;
+    demand::refuse_moved(job, stored.map(|stored| &stored.clear), challenge)?;
+    let found = demand::widened_scope(discover(&http(&job.network)?, server, challenge)?, challenge);
     // Without a client it is the assertion alone that says who asks.
     let client_id = server.client_id.as_deref().unwrap_or_default();
     let client = client::configured(server, client_id, job.secrets.client.clone(), &found)?;
@@ -185,6 +195,7 @@ fn scope(server: &Server, grant: &GrantRequest, found: Option<String>) -> Option
     }
 }
 
+/// HTTP for what is found out while the lock is held.
 pub(super) fn http(network: &Network) -> Outcome<Http> {
     Http::new(network, Limits::PLAIN).map(|http| http.until(Instant::now() + DISCOVERY))
 }

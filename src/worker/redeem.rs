@@ -106,7 +106,7 @@ impl<'a> Redemption<'a> {
     fn is_still_wanted(&self, stored: Option<&TokenRecord>) -> bool {
         match &self.job.task {
             Task::Exchange { .. } => true,
-            Task::Renew { generation } => generation == generation_of(stored),
+            Task::Renew { generation, .. } => generation == generation_of(stored),
         }
     }
 
@@ -248,7 +248,7 @@ impl<'a> Redemption<'a> {
 
     /// Callers at the same moment get the same failure without another request.
     fn share(&self, failure: &Failure) {
-        if let Task::Renew { generation } = &self.job.task {
+        if let Task::Renew { generation, .. } = &self.job.task {
             self.slot.state().update(|state| state.share(generation, failure));
         }
     }

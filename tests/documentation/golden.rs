@@ -7,6 +7,7 @@ use mcp_credential::broker::{Answer, Source};
 use mcp_credential::config::{KeySource, Server};
 use mcp_credential::failure::{Code, Failure};
 use mcp_credential::reply::{NativeAnswer, failure_json};
+use mcp_credential::request::{Rejected, parse};
 use mcp_credential::secret::Secret;
 use mcp_credential::store::{Slot, Store};
 use mcp_credential::token::{Clear, NO_PREDECESSOR, TokenRecord};
@@ -91,6 +92,24 @@ fn the_errors_are_golden() {
     assert_eq!(sandbox.run(&["get", "demo"]).fails("interaction_required", 4).stdout, golden("error.json"));
     let limited = Failure::new(Code::RateLimited, "slow down").of_server("demo").retry_after(Some(7));
     assert_eq!(format!("{}\n", failure_json(&limited)), golden("error-rate-limited.json"));
+}
+
+#[test]
+fn the_request_object_and_the_error_of_a_step_up_are_golden() {
+    let request = parse(golden("request.json").as_bytes()).unwrap();
+    assert_eq!(
+        (request.server.as_deref(), request.url.as_deref(), request.min_ttl),
+        (Some("demo"), Some(URL), Some(60))
+    );
+    assert_eq!(request.rejected, Some(Rejected::Generation("gen".to_owned())));
+    assert_eq!(request.challenge().unwrap().scope.as_deref(), Some("read:jira"));
+    assert_eq!(request.http.unwrap().dpop_nonce.as_deref(), Some("nonce"));
+    let contract = page("protocol.md");
+    let mut shown = blocks_of(&contract).into_iter().filter(|block| block.kind == "request");
+    let step_up = shown.nth(1).unwrap().json();
+    let sandbox = home(now());
+    let refused = sandbox.run_with(&["refresh", "--request", "-"], step_up.to_string().as_bytes());
+    assert_eq!(refused.fails("insufficient_scope", 6).stdout, golden("error-insufficient-scope.json"));
 }
 
 #[test]

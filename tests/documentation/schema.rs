@@ -11,7 +11,7 @@ use std::fs;
 const BASE: &str = "https://schema.invalid";
 
 /// The documents of the program, each with a schema of its name.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "answer",
     "capabilities",
     "client-metadata",
@@ -20,6 +20,7 @@ pub const KINDS: [&str; 10] = [
     "error",
     "headers",
     "list",
+    "request",
     "status",
     "token-file",
 ];

@@ -1,11 +1,12 @@
 //! The tables of the contract are the program's own.
 
 use crate::page::page;
-use crate::schema::{members, words};
+use crate::schema::{members, published, words};
 use clap::{Arg, Command, CommandFactory, ValueEnum};
 use mcp_credential::broker::Source;
 use mcp_credential::cli::{Cli, EraseScope, Format, InteractiveArg, VerifyArg};
 use mcp_credential::failure::{CODES, Code};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The rows below the header that begins with `first`, in the section `title` of the page at `path`.
@@ -124,6 +125,14 @@ fn the_tables_of_fields_are_those_of_the_schemas() {
         members("error", "/properties/error/properties").into_iter().map(|name| format!("error.{name}"));
     assert_eq!(first_column("protocol.md", "Errors", "field"), outer.chain(inner).collect::<Vec<_>>());
     assert_eq!(first_column("protocol.md", "erase", "field"), members("erase", "/properties"));
+    let requested = members("request", "/properties").into_iter().flat_map(|name| {
+        let inner = published("request").pointer(&format!("/properties/{name}/properties")).cloned();
+        match inner.as_ref().and_then(Value::as_object) {
+            Some(inner) => inner.keys().map(|key| format!("{name}.{key}")).collect(),
+            None => vec![name],
+        }
+    });
+    assert_eq!(first_column("protocol.md", "The request object", "field"), requested.collect::<Vec<_>>());
     assert_eq!(first_column("protocol.md", "list", "field"), members("list", "/items/properties"));
     let more =
         members("status", "/$defs/server/properties").split_off(members("list", "/items/properties").len());

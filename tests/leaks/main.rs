@@ -217,6 +217,37 @@ fn case_78_no_failure_of_a_login_says_a_secret() {
 }
 
 #[test]
+fn case_78_no_verb_says_what_a_request_object_holds() {
+    const REJECTED: &str = "canary-rejected-token-4714";
+    let said = Said::default();
+    let server = server();
+    let sandbox = sandbox(&server);
+    sandbox.login("demo").succeeds();
+    for verb in ["get", "refresh", "erase"] {
+        for object in [
+            json!({"server": "demo", "rejected": {"token": REJECTED}}),
+            json!({"server": "demo", "rejected": {"token": [REJECTED]}}),
+            json!({"server": "demo", "rejected": REJECTED}),
+            json!({"server": "demo", "rejected": {"generation": REJECTED, "token": REJECTED}}),
+            json!({"server": "other", "rejected": {"token": REJECTED}}),
+            json!({"url": "https://mcp.example.com/", "rejected": {"token": REJECTED}}),
+        ] {
+            let text = object.to_string();
+            for input in [&text[..], &text[..text.len() - 1]] {
+                said.keep(sandbox.run_with(&[verb, "--request", "-"], input.as_bytes()));
+            }
+        }
+    }
+    let own = sandbox.run(&["get", "demo"]).succeeds().text("access_token");
+    let object = json!({"server": "demo", "rejected": {"token": own}}).to_string();
+    said.keep(sandbox.run_with(&["refresh", "--request", "-"], object.as_bytes()).succeeds());
+    said.keep(sandbox.run(&["status", "demo"]).succeeds());
+    let secrets = [&secrets(&server)[..], &[own, REJECTED.to_owned()]].concat();
+    said.holds_none_of(&secrets);
+    disk_holds_none_of(&sandbox.state(""), &secrets);
+}
+
+#[test]
 fn case_78_no_wrong_configuration_says_a_secret() {
     let said = Said::default();
     let server = server();

@@ -5,10 +5,34 @@ use serde_json::json;
 
 /// Every verb and the options that its help must name, besides `--log`.
 const VERBS: [(&str, &[&str]); 11] = [
-    ("get", &["<NAME>", "--format", "--url", "--timeout", "--interactive", "--min-ttl"]),
-    ("refresh", &["<NAME>", "--format", "--url", "--timeout", "--interactive", "--rejected-generation"]),
-    ("erase", &["<NAME>", "--if-generation", "--scope", "--revoke", "--timeout"]),
-    ("login", &["<NAME>", "--url", "--interactive", "--timeout"]),
+    (
+        "get",
+        &[
+            "[NAME]",
+            "--request",
+            "--from-env",
+            "--format",
+            "--url",
+            "--timeout",
+            "--interactive",
+            "--min-ttl",
+        ],
+    ),
+    (
+        "refresh",
+        &[
+            "[NAME]",
+            "--request",
+            "--from-env",
+            "--format",
+            "--url",
+            "--timeout",
+            "--interactive",
+            "--rejected-generation",
+        ],
+    ),
+    ("erase", &["[NAME]", "--request", "--if-generation", "--scope", "--revoke", "--timeout"]),
+    ("login", &["<NAME>", "--scope", "--url", "--interactive", "--timeout"]),
     ("logout", &["<NAME>", "--scope", "--timeout"]),
     (
         "add",

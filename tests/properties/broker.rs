@@ -15,6 +15,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         rejected,
         skew,
         unattended,
+        ..Wish::default()
     })
 }
 
@@ -76,6 +77,30 @@ fn nobody_is_asked_to_log_in_where_a_renewal_can_be_had() {
         let without = judge(None, &wish, now);
         assert_eq!(without, if wish.unattended { Need::Renewal } else { Need::Login });
     });
+}
+
+fn scopes() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(one_of(["a", "b", "c"]).prop_map(str::to_owned), 0..3)
+}
+
+#[test]
+fn more_scopes_are_never_sought_by_a_refresh_and_a_token_without_them_is_no_answer() {
+    holds(
+        (call(), of(scopes()), of(scopes()), scopes()),
+        |((clear, wish, now), granted, requested, demanded)| {
+            let clear = Clear { scopes: granted, scopes_requested: requested, ..clear };
+            let wish = Wish { step_up: Some(demanded.clone()), ..wish };
+            let need = judge(Some(&clear), &wish, now);
+            if !wish.accepts(&clear) {
+                assert!(need == Need::Login || (need == Need::Renewal && wish.unattended));
+            }
+            if need == Need::Nothing {
+                let asked = clear.scopes_requested.filter(|_| wish.rejected.is_some());
+                let held = [clear.scopes, asked].into_iter().flatten().flatten().collect::<Vec<_>>();
+                assert!(demanded.iter().all(|scope| held.contains(scope)), "{held:?} for {demanded:?}");
+            }
+        },
+    );
 }
 
 #[test]

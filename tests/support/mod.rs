@@ -13,6 +13,7 @@ use oauthserver::{OAuthServer, Settings};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -154,6 +155,21 @@ impl Sandbox {
         end(self.start(arguments))
     }
 
+    /// Runs the program to its end with `input` as its standard input.
+    pub fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        end(self.start_with(arguments, input))
+    }
+
+    /// Starts the program with its output kept and `input` as its standard input.
+    pub fn start_with(&self, arguments: &[&str], input: &[u8]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A program that has read enough does not wait for the rest.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child
+    }
+
     /// Starts the program with its output kept.
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -179,7 +195,16 @@ impl Sandbox {
     /// has no person.
     pub fn person(&self, arguments: &[&str], decision: Decision) -> Ran {
         let before = self.opened().len();
-        let mut running = self.watch(arguments);
+        self.person_at(self.watch(arguments), before, decision)
+    }
+
+    /// The same with `input` as the program's standard input.
+    pub fn person_with(&self, arguments: &[&str], input: &[u8], decision: Decision) -> Ran {
+        let before = self.opened().len();
+        self.person_at(Running::watch(self.start_with(arguments, input)), before, decision)
+    }
+
+    fn person_at(&self, mut running: Running, before: usize, decision: Decision) -> Ran {
         let opened = wait_for("a browser, or the end", || match self.opened().get(before) {
             Some(url) => Some(Some(url.clone())),
             None => running.has_ended().then_some(None),

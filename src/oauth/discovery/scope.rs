@@ -58,3 +58,10 @@ fn join(names: &[&str], offline: bool) -> Option<String> {
     }
     (!chosen.is_empty()).then(|| chosen.join(" "))
 }
+
+/// Scopes put together in the order in which they come, none twice (rule 14). What is no scope is left out, and
+/// what would make the list too long for a URL.
+pub fn union<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<&str> = names.into_iter().filter(|name| is_token(name)).collect();
+    join(&names, false)
+}

@@ -1,0 +1,77 @@
+//! Step-up: a login because the server wants more scopes (MCP authorization, "scope challenge handling"; rule 14).
+//!
+//! Owns which scopes such a login asks for, and how often a server may send a person to it: three times in ten
+//! minutes. A server that keeps asking ends in an error. A typed `login` always may, and ends the count.
+
+use super::session::Session;
+use crate::clock;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::{Discovered, union};
+use crate::oauth::url::same_server;
+
+/// How many logins a server may cause within [`WINDOW`] by asking for more scopes.
+const LIMIT: usize = 3;
+/// For how long such a login counts, in seconds.
+const WINDOW: u64 = 600;
+
+/// The scopes of what was asked for before, then those of `found`, then `more`, none twice. What belongs to another
+/// server or issuer does not count.
+#[must_use]
+pub fn scope(session: &Session, found: &Discovered, more: &[String]) -> Option<String> {
+    let stored = session.slot().peek_clear().ok().flatten();
+    let stored =
+        stored.filter(|clear| same_server(&clear.url, &session.server.url) && clear.issuer == found.issuer);
+    let before = stored.map(|clear| [clear.scopes_requested, clear.scopes]);
+    let before = before.iter().flatten().flatten().flatten().map(String::as_str);
+    let now = found.scope.iter().flat_map(|scope| scope.split(' '));
+    union(before.chain(now).chain(more.iter().map(String::as_str)))
+}
+
+/// Refuses one more login for more scopes where there were too many. `failure` says what it is needed for.
+///
+/// # Errors
+/// `insufficient_scope`, with the minutes that are left.
+pub fn check(session: &Session, failure: &Failure) -> Outcome<()> {
+    let past = recent(&session.slot().state().read().step_ups, clock::now());
+    if failure.code != Code::InsufficientScope || past.len() < LIMIT {
+        return Ok(());
+    }
+    let left = past.first().map_or(0, |oldest| oldest + WINDOW - clock::now());
+    let text = format!(
+        "{}; it has asked for more in the same way {} times within ten minutes, so no browser is opened by itself for {} \
+         more minutes",
+        failure.message,
+        past.len(),
+        left.div_ceil(60)
+    );
+    Err(failure.saying(text))
+}
+
+/// One more login for more scopes begins.
+pub fn count(session: &Session) {
+    let now = clock::now();
+    session.slot().state().update(|state| {
+        state.step_ups = recent(&state.step_ups, now);
+        state.step_ups.push(now);
+    });
+}
+
+/// A person has logged in by his own decision.
+pub fn forget(session: &Session) {
+    session.slot().state().update(|state| state.step_ups.clear());
+}
+
+/// Those that count at `now`. One of the future is of a clock that was set back.
+fn recent(times: &[u64], now: u64) -> Vec<u64> {
+    times.iter().copied().filter(|at| now.checked_sub(*at).is_some_and(|age| age < WINDOW)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_counts_for_ten_minutes_and_not_after_the_clock_was_set_back() {
+        assert_eq!(recent(&[100, 401, 1000, 1001], 1000), [401, 1000]);
+    }
+}

@@ -1,0 +1,35 @@
+//! Whether a server has gone over to another authorization server (rules 12 and 21): its old tokens are then
+//! worth nothing, and a refresh of them brings another one of the old kind.
+
+use super::{Story, Web, issuer, resource};
+use crate::config::Server;
+use crate::failure::Outcome;
+use crate::oauth::challenge::Challenge;
+use crate::oauth::known::{TABLE, same_issuer};
+
+/// The issuer that the metadata of `challenge` leads to by now, where it is another one than `known`. Nothing is
+/// looked up where the configuration names the authorization server, or the challenge no metadata.
+///
+/// # Errors
+/// Those of [`super::discover`]: then nothing is known.
+pub fn moved(
+    web: &dyn Web,
+    server: &Server,
+    challenge: &Challenge,
+    known: Option<&str>,
+) -> Outcome<Option<String>> {
+    let configured = server.issuer.is_some() || server.token_url.is_some() || !server.discovery;
+    let Some(known) = known.filter(|_| !configured && challenge.resource_metadata.is_some()) else {
+        return Ok(None);
+    };
+    let story = Story::new(web, server, TABLE)?;
+    let Some(published) = resource::find(&story, Some(challenge))? else { return Ok(None) };
+    let listed = &published.authorization_servers;
+    if listed.is_empty() || listed.iter().any(|issuer| issuer == known) {
+        return Ok(None);
+    }
+    // The list may write the same issuer in another way that the configuration trusts: its metadata decides.
+    let found = issuer::find(&story, Some(&published), true)?;
+    let same = |issuer: &String| issuer == known || same_issuer(TABLE, server, known, issuer);
+    Ok(found.issuer.filter(|issuer| !same(issuer)))
+}

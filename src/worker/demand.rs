@@ -1,0 +1,76 @@
+//! What the challenge that a caller handed over demands of a renewal: the authorization server that the MCP server
+//! names by now, and more scopes.
+
+use super::job::Job;
+use super::plan::http;
+use crate::config::Server;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::challenge::Challenge;
+use crate::oauth::discovery::{Discovered, moved, union};
+use crate::text::one_line;
+use crate::token::{Clear, TokenRecord, split_scope};
+
+/// What was found, with what the challenge demands among the scopes to ask for.
+pub(super) fn widened_scope(mut found: Discovered, challenge: Option<&Challenge>) -> Discovered {
+    if let Some(scopes) = challenge.and_then(Challenge::demanded_scopes) {
+        found.scope = union(found.scope.iter().flat_map(|scope| scope.split(' ')).chain(names(&scopes)));
+    }
+    found
+}
+
+/// The record with what the challenge demands among its requested scopes (rule 14). Where it is more than was asked
+/// for before, what is granted is not known until the server says it. Only a grant without a person can bring
+/// more scopes: a refresh cannot (RFC 6749, section 6).
+pub(super) fn widened(stored: &TokenRecord, challenge: Option<&Challenge>) -> TokenRecord {
+    let mut record = stored.clone();
+    let demanded = challenge.and_then(Challenge::demanded_scopes);
+    let Some(demanded) = demanded.filter(|_| stored.clear.grant.is_unattended()) else { return record };
+    let clear = &mut record.clear;
+    let held = [&stored.clear.scopes_requested, &stored.clear.scopes].into_iter().flatten().flatten();
+    let all = union(held.map(String::as_str).chain(names(&demanded))).map(|scope| split_scope(&scope));
+    if all != clear.scopes_requested {
+        clear.scopes_requested = all;
+        clear.scopes = None;
+    }
+    record
+}
+
+fn names(scopes: &[String]) -> impl Iterator<Item = &str> {
+    scopes.iter().map(String::as_str)
+}
+
+/// A server that has gone over to another authorization server is not served with tokens of the old one.
+///
+/// # Errors
+/// `interaction_required`, or `untrusted_server` where a configured client would have to go with it.
+pub(super) fn refuse_moved(job: &Job, stored: Option<&Clear>, challenge: Option<&Challenge>) -> Outcome<()> {
+    let (Some(stored), Some(challenge)) = (stored, challenge) else { return Ok(()) };
+    let server = &job.server;
+    let known = stored.issuer.as_deref();
+    let now = http(&job.network).and_then(|http| moved(&http, server, challenge, known));
+    match now {
+        Ok(None) => Ok(()),
+        Ok(Some(now)) => Err(other_issuer(server, stored, &now)),
+        Err(failure) => {
+            log::warn!("the server's metadata could not be looked at: {}", failure.message);
+            Ok(())
+        }
+    }
+}
+
+fn other_issuer(server: &Server, stored: &Clear, now: &str) -> Failure {
+    let (now, before) = (one_line(now), one_line(stored.issuer.as_deref().unwrap_or("(none)")));
+    if stored.grant.is_unattended() {
+        let client = one_line(&stored.client_id);
+        let text = format!(
+            "the server now names the issuer {now}, but client {client} belongs to {before}; if the client is registered at \
+             the new one as well, set `issuer` to it and run `mcp-credential erase {}`, else configure another client",
+            server.name
+        );
+        return Failure::new(Code::UntrustedServer, text);
+    }
+    let text = format!(
+        "the server now names the issuer {now}, and the stored login is of {before}; a login at the new one is needed"
+    );
+    Failure::new(Code::InteractionRequired, text)
+}
