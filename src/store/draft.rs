@@ -133,6 +133,7 @@ fn sweep_one(path: &Path) {
 mod tests {
     use super::*;
     use crate::store::testing::Folder;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn what_a_dead_process_left_is_swept_and_what_a_living_one_writes_is_not() {
@@ -154,15 +155,19 @@ mod tests {
     fn a_file_is_replaced_while_others_sweep() {
         let folder = Folder::new();
         let place = folder.path().join("file");
+        let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let sweeper = scope.spawn(|| (0..400).for_each(|_| sweep(folder.path(), &["file".to_owned()])));
-            let mut count = 0_u32;
-            while !sweeper.is_finished() {
-                count += 1;
-                replace(&place, &count.to_ne_bytes(), Durable::No).unwrap();
-                assert_eq!(std::fs::read(&place).unwrap(), count.to_ne_bytes());
-            }
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    sweep(folder.path(), &["file".to_owned()]);
+                }
+            });
+            let replaced =
+                (1..=400_u32).try_for_each(|count| replace(&place, &count.to_ne_bytes(), Durable::No));
+            done.store(true, Ordering::SeqCst);
+            replaced.unwrap();
         });
+        assert_eq!(std::fs::read(&place).unwrap(), 400_u32.to_ne_bytes());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }
