@@ -97,6 +97,16 @@ fn little_memory_ends_a_refresh_and_costs_no_login_case_77() {
     still_refreshes(&server, &sandbox);
 }
 
+#[test]
+fn a_login_whose_token_could_not_be_stored_asks_nobody_case_72() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    // Enough for a registration, too little for a record.
+    let ran = limited(&sandbox, "ulimit -f 8", "login demo --timeout 5").ends("cache_unwritable", 75);
+    assert_eq!((sandbox.opened(), server.registrations().len()), (vec![], 0), "{ran:?}");
+    sandbox.login("demo").succeeds();
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
