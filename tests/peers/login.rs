@@ -63,6 +63,16 @@ fn a_login_asks_for_offline_access_in_the_way_that_brings_a_refresh_token() {
 }
 
 #[test]
+fn an_issuer_with_a_path_is_found_where_only_openid_discovery_puts_it() {
+    let provider = Provider::start_at("/tenants/one");
+    let sandbox = Sandbox::logged_in(provider.mcp());
+    let before = sandbox.get().succeeded();
+    assert!(before.text("issuer").ends_with("/tenants/one"));
+    let after = sandbox.refresh(&before).succeeded();
+    assert!(provider.opens(&after.text("access_token")));
+}
+
+#[test]
 fn the_token_format_prints_the_token_that_the_json_answer_holds() {
     let provider = Provider::start(HOUR);
     let sandbox = Sandbox::logged_in(provider.mcp());

@@ -13,6 +13,12 @@ impl Provider {
         Self(Peer::node("oidc-provider/server.mjs", &["--access-token-ttl", &ttl]))
     }
 
+    /// Starts the server with an issuer that has a path. Its metadata then lies behind that path alone, where
+    /// `OpenID` Connect Discovery appends it.
+    pub fn start_at(issuer_path: &str) -> Self {
+        Self(Peer::node("oidc-provider/server.mjs", &["--issuer-path", issuer_path]))
+    }
+
     /// The id and the secret of the service client made for this way to authenticate: `header` or `body`.
     pub fn service(&self, auth_style: &str) -> (&str, &str) {
         let client = &self.said("clients")[auth_style];

@@ -4,12 +4,14 @@
 // Owns: the command line, the ports, the ready line, the end of the process.
 // Refuses to know: OAuth (provider.mjs), MCP (resource.mjs), what tests ask for (../control.mjs).
 //
-//   server.mjs [--port N] [--access-token-ttl SECONDS] [--until-stdin-closes]
+//   server.mjs [--port N] [--issuer-path PATH] [--access-token-ttl SECONDS] [--until-stdin-closes]
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+
+import express from 'express';
 
 // oidc-provider's notices are about production use, and some of them would go to stdout, which belongs to
 // the ready line. Errors still reach stderr.
@@ -24,6 +26,7 @@ const { values: options } = parseArgs({
   options: {
     port: { type: 'string', default: '0' },
     'access-token-ttl': { type: 'string', default: '3600' },
+    'issuer-path': { type: 'string', default: '' },
     'until-stdin-closes': { type: 'boolean', default: false },
   },
 });
@@ -41,7 +44,7 @@ const authorization = await listen(Number(options.port));
 const mcp = await listen(0);
 const controls = await listen(0);
 
-const issuer = authorization.origin;
+const issuer = `${authorization.origin}${options['issuer-path']}`;
 const resource = `${mcp.origin}/mcp`;
 const clients = {
   header: confidentialClient('service:header'),
@@ -52,7 +55,7 @@ const resourceServer = confidentialClient('resource-server');
 const control = new Control({ tokenEndpoint: `${issuer}/token`, accessTokenTtl: Number(options['access-token-ttl']) });
 const provider = buildProvider({ issuer, resource, clients, resourceServer, control });
 
-authorization.server.on('request', provider.callback());
+authorization.server.on('request', express().use(options['issuer-path'] || '/', provider.callback()));
 mcp.server.on('request', buildResource({ issuer, resource, resourceServer, control }));
 controls.server.on('request', control.handler());
 

@@ -30,6 +30,26 @@ fn a_slash_at_the_end_of_an_issuer_is_not_doubled_rule_5() {
     );
 }
 
+/// Some servers join an issuer that ends in `/` with a path that begins with one.
+#[test]
+fn a_doubled_slash_inside_an_endpoint_is_used_as_it_was_published() {
+    let endpoint = |name: &str| format!("BASE//oauth//{name}");
+    let doubled = value!({
+        "authorization_endpoint": endpoint("authorize"),
+        "token_endpoint": endpoint("token"),
+        "registration_endpoint": endpoint("register"),
+        "revocation_endpoint": endpoint("revoke"),
+    });
+    let document = with(authorization(""), &doubled);
+    let server = world(&[("/.well-known/oauth-protected-resource/mcp", resource("/mcp")), (OAUTH, document)]);
+    let found = run(&at(&server, "/mcp")).unwrap();
+    let published = |name: &str| endpoint(name).replace("BASE", &server.url(""));
+    assert_eq!(found.authorization_endpoint, Some(published("authorize")));
+    assert_eq!(found.token_endpoint, published("token"));
+    assert_eq!(found.registration_endpoint, Some(published("register")));
+    assert_eq!(found.revocation_endpoint, Some(published("revoke")));
+}
+
 /// Discovery where the resource names `published` and the metadata says `issuer`.
 fn identity(published: &str, issuer: &str, trusted: Option<&str>) -> (Scripted, Outcome<Discovered>) {
     let path = published.trim_start_matches("BASE").trim_end_matches('/');
