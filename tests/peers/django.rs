@@ -100,3 +100,16 @@ fn a_service_authenticates_in_both_styles_with_a_secret_full_of_reserved_charact
         assert_eq!((&request["auth_style"], &request["resource"]), (&style.into(), &peer.mcp().into()));
     }
 }
+
+/// Its page asks for a login before it looks at the client, so the helper, which asks without one, learns nothing.
+#[test]
+fn a_forgotten_client_that_only_the_person_sees_is_given_up_by_an_erase() {
+    let peer = start(HOUR);
+    let sandbox = Sandbox::logged_in(peer.mcp());
+    peer.forget_clients();
+
+    sandbox.run(&["erase", NAME, "--scope", "all"]).succeeded();
+    sandbox.login();
+    assert!(peer.opens(&sandbox.get().succeeded().text("access_token")));
+    assert_eq!(peer.events("registration").len(), 2);
+}

@@ -65,3 +65,9 @@ fn a_header_helper_replaces_a_token_that_the_server_has_forgotten() {
     let peer = start(HOUR);
     story::a_header_helper_replaces_a_token_that_the_server_forgot(&peer, &Sandbox::for_server(peer.mcp()));
 }
+
+#[test]
+fn a_login_finds_out_that_the_page_knows_its_client_no_longer() {
+    let peer = start(HOUR);
+    story::a_login_finds_out_that_its_client_is_forgotten(&peer, &Sandbox::for_server(peer.mcp()));
+}

@@ -137,3 +137,16 @@ pub fn a_header_helper_replaces_a_token_that_the_server_forgot(peer: &Peer, sand
     assert!(peer.opens(&sandbox.get().succeeded().text("access_token")));
     assert_eq!(peer.token_requests("refresh_token").len(), 1);
 }
+
+/// The server forgets the client, and its page then sends nobody back. The login that waited in vain raises the
+/// doubt, and the next one asks the page before it opens a browser.
+pub fn a_login_finds_out_that_its_client_is_forgotten(peer: &Peer, sandbox: &Sandbox) {
+    sandbox.login();
+    peer.forget_clients();
+    sandbox.run(&["login", NAME, "--interactive", "never", "--timeout", "1"]).ended_with(75);
+    assert_eq!(peer.events("registration").len(), 1, "a login that nobody completed proves nothing");
+
+    sandbox.login();
+    assert!(peer.opens(&sandbox.get().succeeded().text("access_token")));
+    assert_eq!(peer.events("registration").len(), 2);
+}

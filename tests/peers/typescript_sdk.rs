@@ -111,3 +111,9 @@ fn a_server_error_in_place_of_a_challenge_does_not_cost_the_token() {
     assert_eq!(headers.succeeded().text("Authorization"), format!("Bearer {before}"));
     assert!(peer.token_requests("refresh_token").is_empty());
 }
+
+#[test]
+fn a_login_finds_out_that_the_page_knows_its_client_no_longer() {
+    let peer = example();
+    story::a_login_finds_out_that_its_client_is_forgotten(&peer, &Sandbox::for_server(peer.mcp()));
+}
