@@ -361,6 +361,9 @@ pub struct ClientMetadataArgs {
     /// A fixed port besides the open one, for servers that compare redirect URIs exactly
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub callback_port: Option<u16>,
+    /// Where the client's public keys are (JWK Set), for a client with `privateKeyFile`
+    #[arg(long, value_name = "URL")]
+    pub jwks_uri: Option<String>,
     /// A redirect URI in place of those of this program; may be repeated
     #[arg(long, value_name = "URI", conflicts_with = "callback_port")]
     pub redirect_uri: Vec<String>,

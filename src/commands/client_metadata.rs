@@ -24,6 +24,8 @@ struct Document<'a> {
     grant_types: [&'static str; 2],
     response_types: [&'static str; 1],
     token_endpoint_auth_method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<&'a str>,
 }
 
 /// Runs the verb.
@@ -32,8 +34,10 @@ struct Document<'a> {
 /// `usage` for a URL, a redirect URI or a name that no server would take; `other` when stdout is closed.
 pub fn run(args: &ClientMetadataArgs) -> Outcome<()> {
     client_metadata_url(&args.url).map_err(|why| wrong("--url", &args.url, &why))?;
-    if let Some(uri) = &args.client_uri {
-        endpoint(uri).map_err(|why| wrong("--client-uri", uri, &why))?;
+    for (option, uri) in [("--client-uri", &args.client_uri), ("--jwks-uri", &args.jwks_uri)] {
+        if let Some(uri) = uri {
+            endpoint(uri).map_err(|why| wrong(option, uri, &why))?;
+        }
     }
     if args.client_name.trim().is_empty() || args.client_name.chars().any(char::is_control) {
         return Err(wrong("--client-name", &args.client_name, "it is no name that a page could show"));
@@ -46,7 +50,8 @@ pub fn run(args: &ClientMetadataArgs) -> Outcome<()> {
         redirect_uris: redirect_uris(args)?,
         grant_types: ["authorization_code", "refresh_token"],
         response_types: ["code"],
-        token_endpoint_auth_method: "none",
+        token_endpoint_auth_method: if args.jwks_uri.is_some() { "private_key_jwt" } else { "none" },
+        jwks_uri: args.jwks_uri.as_deref(),
     })
 }
 

@@ -36,7 +36,7 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
     let server = &session.server;
     let not_registered_here = match (&server.client_id, &server.client_metadata_url) {
         (Some(client_id), _) => Some(by_hand(session, found, client_id)?),
-        (None, Some(url)) if found.client_metadata_supported => Some(by_document(url)),
+        (None, Some(url)) if found.client_metadata_supported => Some(by_document(session, found, url)?),
         _ => None,
     };
     if let Some(client) = not_registered_here {
@@ -57,16 +57,20 @@ fn by_hand(session: &Session, found: &Discovered, client_id: &str) -> Outcome<Cl
     client::configured(server, client_id, credentials, found)
 }
 
-/// The client that its metadata document describes: the same at every issuer, and public, since nobody can
-/// have given it a secret (draft-ietf-oauth-client-id-metadata-document, section 4.1).
-fn by_document(url: &str) -> Client {
-    Client {
+/// The client that its metadata document describes, the same at every issuer. Nobody can have given it a secret
+/// (draft-ietf-oauth-client-id-metadata-document, section 4.1): it has a private key, or is public.
+fn by_document(session: &Session, found: &Discovered, url: &str) -> Outcome<Client> {
+    let server = &session.server;
+    if server.private_key.is_given() {
+        return client::configured(server, url, server.credentials(session.environment, None)?, found);
+    }
+    Ok(Client {
         client_id: url.to_owned(),
         client_secret: None,
         key: None,
         method: AuthMethod::None,
         dynamic: false,
-    }
+    })
 }
 
 /// A configured client belongs to the issuer that it logged in at, unless the configuration says otherwise

@@ -73,10 +73,10 @@ fn client_of(
     registered: Option<ClientRecord>,
 ) -> Outcome<crate::oauth::grant::Client> {
     // A secret that is configured for another client or issuer by now must not go to this one.
-    let configured = loaded
-        .server
-        .as_ref()
-        .filter(|server| server.client_id.is_some() && binding::check(server, &record.clear).is_ok());
+    let configured = loaded.server.as_ref().filter(|server| {
+        let by_document = server.client_metadata_url.as_ref() == Some(&record.clear.client_id);
+        (server.client_id.is_some() || by_document) && binding::check(server, &record.clear).is_ok()
+    });
     let credentials = configured.map(|server| server.credentials(environment, None)).transpose()?;
     client::of_record(&record.clear, registered, credentials.unwrap_or_default())
 }

@@ -17,6 +17,10 @@ use crate::oauth::url::client_metadata_url;
 /// `config_invalid` that names the key.
 pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) -> Outcome<()> {
     server.client_id = merged.parsed("clientId", printable)?;
+    server.client_metadata_url = merged.parsed("clientMetadataUrl", |text| {
+        let named = client_metadata_url(text).map(|()| text.to_owned());
+        named.map_err(|problem| format!("cannot name a client metadata document: {problem}"))
+    })?;
     server.client_secret = secret_keys::source(merged, Setting::ClientSecret, env)?;
     private_key(merged, server, env)?;
     let has_secret = server.client_secret.is_given();
@@ -26,7 +30,7 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
     }
     let needed_by = match server.grant {
         _ if has_secret => Some("the client secret"),
-        _ if has_key => Some("privateKeyFile"),
+        _ if has_key && server.client_metadata_url.is_none() => Some("privateKeyFile"),
         Grant::ClientCredentials => Some("the grant client_credentials"),
         Grant::EnterpriseManaged => Some("the grant enterprise_managed"),
         Grant::AuthorizationCode | Grant::JwtBearer => None,
@@ -35,10 +39,6 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
         return Err(merged.missing("clientId", &format!("is missing; {why} needs it")));
     }
     server.auth_method = auth_style(merged, server)?;
-    server.client_metadata_url = merged.parsed("clientMetadataUrl", |text| {
-        let named = client_metadata_url(text).map(|()| text.to_owned());
-        named.map_err(|problem| format!("cannot name a client metadata document: {problem}"))
-    })?;
     server.client_name = merged.parsed("clientName", printable)?.unwrap_or_else(|| CLIENT_NAME.to_owned());
     Ok(())
 }

@@ -127,9 +127,10 @@ impl Order<'_> {
         let listed = self.discovered.token_endpoint_auth_methods.as_deref().unwrap_or_default();
         let usable = || listed.iter().filter_map(|name| by_name(name));
         match self.server.auth_method {
-            Some(method) => method,
-            None if usable().any(|method| method == AuthMethod::None) => AuthMethod::None,
-            None => usable().next().unwrap_or(AuthMethod::None),
+            // Such a client is known by its keys, which are not sent here.
+            Some(method) if method != AuthMethod::PrivateKeyJwt => method,
+            _ if usable().any(|method| method == AuthMethod::None) => AuthMethod::None,
+            _ => usable().next().unwrap_or(AuthMethod::None),
         }
     }
 

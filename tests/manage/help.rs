@@ -55,7 +55,10 @@ const VERBS: [(&str, &[&str]); 11] = [
     ("list", &["--format"]),
     ("status", &["[NAME]", "--format"]),
     ("capabilities", &[]),
-    ("client-metadata", &["--url", "--client-name", "--client-uri", "--callback-port", "--redirect-uri"]),
+    (
+        "client-metadata",
+        &["--url", "--client-name", "--client-uri", "--callback-port", "--jwks-uri", "--redirect-uri"],
+    ),
 ];
 
 #[track_caller]

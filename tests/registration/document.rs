@@ -2,7 +2,7 @@
 
 use crate::clients_at;
 use crate::support::{Sandbox, serve};
-use oauthserver::{Client, OAuthServer, Patch, Settings};
+use oauthserver::{AuthMethod, Client, OAuthServer, Patch, Settings};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 
@@ -44,6 +44,30 @@ fn the_printed_document_lets_every_loopback_host_log_in_without_a_registration()
         }
         assert!(!sandbox.files().contains(&"demo.client.json".to_owned()), "nothing to keep");
     }
+}
+
+#[test]
+fn a_client_with_a_document_and_a_key_proves_itself_and_gives_its_tokens_back() {
+    let jwks = "https://corp.example.com/jwks.json";
+    let document = document(&["--jwks-uri", jwks]);
+    assert_eq!(document["jwks_uri"], jwks);
+    let mut key: Value = serde_json::from_str(include_str!("../../src/jose/tests/keys/ec.jwk")).unwrap();
+    key.as_object_mut().unwrap().shift_remove("d");
+    let server = reads(&document, true);
+    server.reconfigure(|settings| {
+        settings.clients[0].keys = vec![key];
+        settings.auth_methods = vec![AuthMethod::PrivateKeyJwt];
+    });
+    let sandbox = Sandbox::new();
+    let file = sandbox.home().join("key.pem");
+    std::fs::write(&file, include_str!("../../src/jose/tests/keys/ec-pkcs8.pem")).unwrap();
+    let oauth2 = json!({"clientMetadataUrl": URL, "privateKeyFile": file});
+    sandbox.write_config(&json!({"servers": {"demo": {"url": server.mcp_url(), "oauth2": oauth2}}}));
+    sandbox.login("demo").succeeds();
+    sandbox.refresh().succeeds();
+    assert!(server.token_requests().iter().all(|request| request.form_value("client_assertion").is_some()));
+    let erased = sandbox.run(&["erase", "demo", "--revoke"]).succeeds();
+    assert_eq!(erased.json()["revoked"], true, "{erased:?}");
 }
 
 #[test]
@@ -143,7 +167,8 @@ fn the_document_says_what_was_asked_for() {
 #[test]
 fn a_document_that_no_server_would_take_is_not_printed() {
     let good = ["client-metadata", "--url", URL];
-    let wrong: [(&[&str], &str); 6] = [
+    let wrong: [(&[&str], &str); 7] = [
+        (&[&good[..], &["--jwks-uri", "http://corp.example.com/jwks"]].concat(), "--jwks-uri"),
         (&["client-metadata", "--url", "http://corp.example.com/c"], "--url"),
         (&["client-metadata", "--url", "https://corp.example.com"], "--url"),
         (&[&good[..], &["--client-name", " "]].concat(), "--client-name"),

@@ -91,7 +91,8 @@ impl Client {
 
     /// The client that a Client ID Metadata Document describes, as a server sees it that has fetched `document`
     /// from `url`: only if it names that very URL, has a name and at least one redirect URI, and wants no shared
-    /// secret (draft-ietf-oauth-client-id-metadata-document, sections 4 and 4.1).
+    /// secret (draft-ietf-oauth-client-id-metadata-document, sections 4 and 4.1). The keys of `jwks_uri` are the caller's to
+    /// bring.
     #[must_use]
     pub fn from_metadata(url: &str, document: &Value) -> Option<Self> {
         let text = |name: &str| document.get(name).and_then(Value::as_str);
@@ -99,12 +100,15 @@ impl Client {
             let items = document.get(name)?.as_array()?;
             items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
         };
+        let method = AuthMethod::from_name(text("token_endpoint_auth_method")?)?;
         let sound = text("client_id") == Some(url)
             && text("client_name").is_some_and(|name| !name.is_empty())
-            && text("token_endpoint_auth_method") == Some(AuthMethod::None.name())
+            && (method == AuthMethod::None
+                || (method == AuthMethod::PrivateKeyJwt && text("jwks_uri").is_some()))
             && document.get("client_secret").is_none();
         let redirect_uris = list("redirect_uris").filter(|uris| !uris.is_empty())?;
-        sound.then_some(Self { redirect_uris, grant_types: list("grant_types")?, ..Self::public(url) })
+        let (auth_methods, grant_types) = (vec![method], list("grant_types")?);
+        sound.then_some(Self { auth_methods, redirect_uris, grant_types, ..Self::public(url) })
     }
 
     /// A client that authenticates by assertions, which one of `keys` must verify: public JWKs.
