@@ -209,6 +209,13 @@ pub struct LoginArgs {
     /// `never` prints the address of the login page without opening it
     #[arg(long, value_enum, value_name = "WHEN")]
     pub interactive: Option<InteractiveArg>,
+    /// Log in on another device: a code is shown, to be entered there [default: over SSH or without a display, where
+    /// the server offers it]
+    #[arg(long, conflicts_with = "no_device")]
+    pub device: bool,
+    /// Log in with a browser that reaches this machine
+    #[arg(long)]
+    pub no_device: bool,
     /// How long the login may take, in seconds [default: 300, or callbackTimeoutSeconds]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: Option<u64>,
@@ -271,7 +278,7 @@ pub struct AddArgs {
     /// An environment variable that holds the assertion of `jwt_bearer`
     #[arg(long, value_name = "VARIABLE")]
     pub assertion_env: Option<String>,
-    /// How tokens are obtained: `authorization_code`, `client_credentials`, `jwt_bearer` or `enterprise_managed`
+    /// How tokens are obtained: `authorization_code`, `device_code`, `client_credentials`, `jwt_bearer` or `enterprise_managed`
     #[arg(long)]
     pub grant: Option<String>,
     /// The token endpoint, where it cannot be discovered

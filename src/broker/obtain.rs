@@ -65,6 +65,11 @@ pub enum Redeemed {
     Done(Box<Answer>),
     /// The store has moved on: look again.
     Again,
+    /// A person has not decided yet: ask again later (RFC 8628, section 3.5).
+    Pending {
+        /// The server wants to be asked less often.
+        slow_down: bool,
+    },
     /// The refresh process vanished without an answer.
     Vanished,
     /// It still runs, but the caller's time is over.
@@ -128,7 +133,8 @@ fn under_lock<V: Vault>(vault: &V, lock: V::Lock, wish: &Wish, deadline: Instant
             let min_ttl_met = wish.min_ttl_met(&answer.clear, clock::now());
             Step::Answer(Box::new(Answer { min_ttl_met, ..*answer }))
         }
-        Redeemed::Again => Step::Again,
+        // A renewal never asks a person.
+        Redeemed::Again | Redeemed::Pending { .. } => Step::Again,
         Redeemed::Vanished => Step::Vanished,
         Redeemed::TimedOut => Step::Failed(timed_out()),
         Redeemed::Failed(failure) => Step::Failed(failure),

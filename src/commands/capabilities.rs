@@ -11,6 +11,7 @@ const FEATURES: &[&str] = &[
     "client_credentials",
     "client_metadata_document",
     "conditional_erase",
+    "device_code",
     "dynamic_registration",
     "enterprise_managed",
     "find_by_url",

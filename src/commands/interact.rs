@@ -1,7 +1,7 @@
 //! A token for a caller, by whatever way is open: from the broker, and where only a person can help, by a login.
 //! May one start, does one already run, or is a person asked to begin one?
 
-use super::login_flow::{self, Opening, Wanted};
+use super::login_flow::{self, Opening, Wanted, Way};
 use super::session::{Session, interactive};
 use super::{quiet, step_up};
 use crate::broker::{Answer, Need, Vault, Wish, judge, obtain};
@@ -54,7 +54,8 @@ impl Asker<'_> {
             return self.wait_for_login(wish, quiet);
         }
         let wanted = Wanted { challenge: self.challenge, scopes: wish.step_up.as_deref() };
-        login_flow::run(session, self.vault, Some(wish), &wanted, Opening::Browser, None)
+        let way = Way { opening: Opening::Browser, device: None };
+        login_flow::run(session, self.vault, Some(wish), &wanted, way, None)
     }
 
     fn may_start(&self) -> bool {

@@ -1,7 +1,7 @@
 //! `login NAME`: a person logs in, now.
 
 use super::add;
-use super::login_flow::{self, Opening, Wanted};
+use super::login_flow::{self, Opening, Wanted, Way};
 use super::session::{Session, interactive};
 use super::step_up;
 use crate::broker::{Answer, Source};
@@ -42,7 +42,13 @@ fn log_in(session: &Session, args: &LoginArgs) -> Outcome<Answer> {
     let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment);
     let scopes = args.scope.as_deref().map(scopes).transpose()?;
     let wanted = Wanted { challenge: None, scopes: scopes.as_deref() };
-    let answer = login_flow::run(session, &vault, None, &wanted, opening, args.timeout)?;
+    let device = match (args.device, args.no_device) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    let way = Way { opening, device };
+    let answer = login_flow::run(session, &vault, None, &wanted, way, args.timeout)?;
     step_up::forget(session);
     Ok(answer)
 }

@@ -27,12 +27,18 @@ pub struct Registered {
     pub is_old: bool,
 }
 
-/// The client for a login at `found`, registered if need be (RFC 7591). A registration belongs to its
+/// The client for a login at `found`, registered if need be (RFC 7591); `for_devices` wants one that may log in
+/// on another device. A registration belongs to its
 /// issuer: another one never sees it.
 ///
 /// # Errors
 /// Those of the registration, of the listener and of the store.
-pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
+pub fn find_or_register(
+    session: &Session,
+    http: &Http,
+    found: &Discovered,
+    for_devices: bool,
+) -> Outcome<Registered> {
     let server = &session.server;
     let not_registered_here = match (&server.client_id, &server.client_metadata_url) {
         (Some(client_id), _) => Some(by_hand(session, found, client_id)?),
@@ -43,9 +49,9 @@ pub fn find_or_register(session: &Session, http: &Http, found: &Discovered) -> O
         log::info!("logging in as client {}", one_line(&client.client_id));
         return Ok(Registered { client, listener: Listener::bind(&server.callback)?, is_old: false });
     }
-    match known(session, found)? {
+    match known(session, found, for_devices)? {
         Some(registered) => Ok(registered),
-        None => register_now(session, http, found),
+        None => register_now(session, http, found, for_devices),
     }
 }
 
@@ -100,11 +106,12 @@ fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -
 }
 
 /// The stored registration that belongs here and whose redirect URI can be listened on.
-fn known(session: &Session, found: &Discovered) -> Outcome<Option<Registered>> {
+fn known(session: &Session, found: &Discovered, for_devices: bool) -> Outcome<Option<Registered>> {
     let stored = session.slot().client()?;
     let usable = stored.iter().flat_map(ClientRecord::all).filter(|record| {
         let expired = record.clear.client_secret_expires_at.is_some_and(|end| end <= clock::now());
-        record.clear.issuer == issuer_of(found) && !record.clear.suspect && !expired
+        let fits = record.clear.for_devices || !for_devices;
+        record.clear.issuer == issuer_of(found) && !record.clear.suspect && !expired && fits
     });
     let mut listening = usable.filter_map(|record| listen(&session.server.callback, record));
     Ok(listening.next())
@@ -127,10 +134,15 @@ fn listen(callback: &Callback, record: &ClientRecord) -> Option<Registered> {
 ///
 /// # Errors
 /// As [`find_or_register`].
-pub fn register_now(session: &Session, http: &Http, found: &Discovered) -> Outcome<Registered> {
+pub fn register_now(
+    session: &Session,
+    http: &Http,
+    found: &Discovered,
+    for_devices: bool,
+) -> Outcome<Registered> {
     let server = &session.server;
     let listener = Listener::bind(&server.callback)?;
-    let registered = register(http, server, found, &[listener.redirect_uri()])?;
+    let registered = register(http, server, found, &[listener.redirect_uri()], for_devices)?;
     log::info!("registered as client {}", one_line(&registered.client_id));
     let record = ClientRecord {
         clear: ClientClear {
@@ -139,6 +151,7 @@ pub fn register_now(session: &Session, http: &Http, found: &Discovered) -> Outco
             client_id: registered.client_id,
             token_endpoint_auth_method: registered.method,
             redirect_uris: vec![listener.redirect_uri()],
+            for_devices: registered.for_devices,
             registered_at: clock::now(),
             client_secret_expires_at: registered.client_secret_expires_at,
             suspect: false,

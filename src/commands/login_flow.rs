@@ -21,7 +21,7 @@ use crate::worker::Task;
 use std::time::{Duration, Instant};
 
 use super::login_client::{self, Registered};
-use super::{quiet, stale, step_up};
+use super::{login_device, quiet, stale, step_up};
 
 /// How long the exchange of the code may take, in seconds: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
@@ -33,6 +33,15 @@ pub enum Opening {
     Browser,
     /// The address is printed.
     Nothing,
+}
+
+/// How a person logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// Whether the browser is opened.
+    pub opening: Opening,
+    /// Whether the login is on another device (RFC 8628), where the caller has said it.
+    pub device: Option<bool>,
 }
 
 /// What is known before a login of what it has to bring.
@@ -54,7 +63,7 @@ pub fn run(
     vault: &StoreVault,
     wish: Option<&Wish>,
     wanted: &Wanted,
-    opening: Opening,
+    way: Way,
     timeout: Option<u64>,
 ) -> Outcome<Answer> {
     let seconds = timeout.unwrap_or(session.server.callback.timeout_seconds);
@@ -70,7 +79,7 @@ pub fn run(
     if let Some(wish) = wish {
         admit(session, wish)?;
     }
-    let outcome = lead(session, vault, wanted, opening, deadline);
+    let outcome = lead(session, vault, wanted, way, deadline);
     if outcome.is_err() {
         session.slot().state().update(|state| state.login_failed_at = Some(clock::now()));
     }
@@ -161,7 +170,7 @@ fn lead(
     session: &Session,
     vault: &StoreVault,
     wanted: &Wanted,
-    opening: Opening,
+    way: Way,
     deadline: Instant,
 ) -> Outcome<Answer> {
     let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
@@ -169,9 +178,12 @@ fn lead(
     if let Some(scopes) = wanted.scopes {
         found.scope = step_up::scope(session, &found, scopes);
     }
-    let registered = login_client::find_or_register(session, &http, &found)?;
+    if let Some(answer) = login_device::instead(session, vault, &http, &found, way, deadline)? {
+        return Ok(answer);
+    }
+    let registered = login_client::find_or_register(session, &http, &found, false)?;
     let registered = stale::replaced(session, &http, &found, registered)?;
-    let code = ask_person(session, &found, &registered, opening, deadline)?;
+    let code = ask_person(session, &found, &registered, way.opening, deadline)?;
     exchange(session, vault, &found, &registered, code)
 }
 
@@ -248,7 +260,7 @@ fn exchange(
         let task = Task::Exchange { request: Box::new(request.clone()), clear: Box::new(clear.clone()) };
         match vault.work(lock, task, deadline) {
             Redeemed::Done(answer) => return Ok(*answer),
-            Redeemed::Again => pause(deadline),
+            Redeemed::Again | Redeemed::Pending { .. } => pause(deadline),
             Redeemed::Failed(failure) => return Err(failure),
             // It may have saved the token before it was gone.
             Redeemed::TimedOut | Redeemed::Vanished => {
@@ -260,7 +272,11 @@ fn exchange(
     }
 }
 
-fn token_lock(vault: &StoreVault, deadline: Instant) -> Outcome<Held> {
+/// The token lock, after whoever refreshes the old token.
+///
+/// # Errors
+/// `lock_timeout`.
+pub(super) fn token_lock(vault: &StoreVault, deadline: Instant) -> Outcome<Held> {
     loop {
         if let Some(held) = vault.try_lock()? {
             return Ok(held);

@@ -11,6 +11,7 @@ mod interact;
 pub mod list;
 pub mod login;
 mod login_client;
+mod login_device;
 mod login_flow;
 pub mod logout;
 mod quiet;

@@ -35,7 +35,7 @@ pub fn replaced(
         session.slot().mark_client(&registered.client.client_id, true)?;
         // Its port may be the only one that is allowed.
         drop(registered.listener);
-        registered = login_client::register_now(session, http, found)?;
+        registered = login_client::register_now(session, http, found, false)?;
         renewed = true;
     }
     if registered.client.dynamic {

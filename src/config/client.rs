@@ -33,7 +33,7 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
         _ if has_key && server.client_metadata_url.is_none() => Some("privateKeyFile"),
         Grant::ClientCredentials => Some("the grant client_credentials"),
         Grant::EnterpriseManaged => Some("the grant enterprise_managed"),
-        Grant::AuthorizationCode | Grant::JwtBearer => None,
+        Grant::AuthorizationCode | Grant::DeviceCode | Grant::JwtBearer => None,
     };
     if let (None, Some(why)) = (&server.client_id, needed_by) {
         return Err(merged.missing("clientId", &format!("is missing; {why} needs it")));

@@ -9,17 +9,19 @@ use super::{Environment, Grant, IdentityProvider, SecretSource, Server, Setting,
 use crate::failure::{Failure, Outcome};
 
 /// Every grant of this version, in the order in which messages name them.
-const GRANTS: [Grant; 4] =
-    [Grant::AuthorizationCode, Grant::ClientCredentials, Grant::JwtBearer, Grant::EnterpriseManaged];
+const GRANTS: [Grant; 5] = [
+    Grant::AuthorizationCode,
+    Grant::DeviceCode,
+    Grant::ClientCredentials,
+    Grant::JwtBearer,
+    Grant::EnterpriseManaged,
+];
 
 /// What the keys of one grant begin with.
 const OWN_KEYS: [(&str, Grant); 2] = [("assertion", Grant::JwtBearer), ("idp", Grant::EnterpriseManaged)];
 
 /// The grant of that name.
 pub(super) fn named(text: &str) -> Result<Grant, String> {
-    if text == "device_code" {
-        return Err(format!("asks for `{text}`, which is not supported by this version"));
-    }
     GRANTS.into_iter().find(|grant| grant.as_str() == text).ok_or_else(|| {
         let names = GRANTS.map(Grant::as_str);
         format!("must be one of {}", names.join(", "))
@@ -40,7 +42,7 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
         }
     }
     match server.grant {
-        Grant::AuthorizationCode | Grant::ClientCredentials => {}
+        Grant::AuthorizationCode | Grant::DeviceCode | Grant::ClientCredentials => {}
         Grant::JwtBearer => server.assertion = needed(merged, server, Setting::Assertion, env)?,
         Grant::EnterpriseManaged => {
             server.identity_provider = Some(identity_provider(merged, server, env)?);

@@ -56,6 +56,7 @@ pub(super) const KEYS: &[Key] = &[
     oauth2("grant", "OAUTH2_GRANT"),
     oauth2("tokenUrl", "OAUTH2_TOKEN_URL"),
     oauth2("authorizationUrl", "OAUTH2_AUTHORIZATION_URL"),
+    oauth2("deviceAuthorizationUrl", ""),
     oauth2("issuer", ""),
     oauth2("metadataUrl", ""),
     oauth2("clientId", "OAUTH2_CLIENT_ID"),

@@ -31,7 +31,7 @@ impl Secrets {
         let assertion = match server.grant {
             Grant::JwtBearer => Some(&server.assertion),
             Grant::EnterpriseManaged => idp.map(|idp| &idp.id_token),
-            Grant::AuthorizationCode | Grant::ClientCredentials => None,
+            Grant::AuthorizationCode | Grant::DeviceCode | Grant::ClientCredentials => None,
         };
         Ok(Self {
             client: server.credentials(env, Some(deadline))?,

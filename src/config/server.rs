@@ -21,6 +21,8 @@ pub enum Grant {
     /// RFC 6749, section 4.1, with PKCE: a person logs in with a browser.
     #[default]
     AuthorizationCode,
+    /// RFC 8628: a person logs in on another device, and enters a code there.
+    DeviceCode,
     /// RFC 6749, section 4.4: the client logs in as itself.
     ClientCredentials,
     /// RFC 7523, section 2.1: a workload presents a JWT that its platform gave it.
@@ -36,6 +38,7 @@ impl Grant {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
+            Self::DeviceCode => "device_code",
             Self::ClientCredentials => "client_credentials",
             Self::JwtBearer => "jwt_bearer",
             Self::EnterpriseManaged => "enterprise_managed",
@@ -46,7 +49,7 @@ impl Grant {
     #[must_use]
     pub fn is_unattended(self) -> bool {
         match self {
-            Self::AuthorizationCode => false,
+            Self::AuthorizationCode | Self::DeviceCode => false,
             Self::ClientCredentials | Self::JwtBearer | Self::EnterpriseManaged => true,
         }
     }
@@ -172,6 +175,8 @@ pub struct Server {
     pub token_url: Option<String>,
     /// Explicit authorization endpoint; wins over discovery.
     pub authorization_url: Option<String>,
+    /// Explicit device authorization endpoint; wins over discovery.
+    pub device_authorization_url: Option<String>,
     /// The pinned issuer of the authorization server.
     pub issuer: Option<String>,
     /// URL of the protected resource metadata (RFC 9728).

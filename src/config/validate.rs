@@ -87,6 +87,7 @@ fn endpoints(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     server.grant = merged.parsed("grant", grant::named)?.unwrap_or_default();
     server.token_url = merged.parsed("tokenUrl", plain_endpoint)?;
     server.authorization_url = merged.parsed("authorizationUrl", plain_endpoint)?;
+    server.device_authorization_url = merged.parsed("deviceAuthorizationUrl", plain_endpoint)?;
     server.issuer = merged.parsed("issuer", plain_endpoint)?;
     server.trusted_issuer = merged.parsed("trustedIssuer", plain_endpoint)?;
     server.metadata_url = merged.parsed("metadataUrl", plain_endpoint)?;
@@ -99,10 +100,13 @@ fn undiscovered(server: &Server) -> Option<&'static str> {
     if server.discovery {
         return None;
     }
-    let login = server.grant == Grant::AuthorizationCode && server.seeds == Seeds::default();
-    match (&server.token_url, &server.authorization_url) {
-        (None, _) => Some("tokenUrl"),
-        (_, None) if login => Some("authorizationUrl"),
+    let login = server.seeds == Seeds::default();
+    match server.grant {
+        _ if server.token_url.is_none() => Some("tokenUrl"),
+        Grant::AuthorizationCode if login && server.authorization_url.is_none() => Some("authorizationUrl"),
+        Grant::DeviceCode if login && server.device_authorization_url.is_none() => {
+            Some("deviceAuthorizationUrl")
+        }
         _ => None,
     }
 }

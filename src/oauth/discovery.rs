@@ -45,6 +45,8 @@ pub struct Discovered {
     pub issuer: Option<String>,
     /// Where the browser goes.
     pub authorization_endpoint: Option<String>,
+    /// Where a login on another device begins (RFC 8628, section 4).
+    pub device_authorization_endpoint: Option<String>,
     /// Where tokens come from.
     pub token_endpoint: String,
     /// Where clients register themselves (RFC 7591).
@@ -96,9 +98,11 @@ fn discover_with(
 fn explicit(server: &Server) -> Outcome<Option<Discovered>> {
     let authorization = configured_endpoint("authorizationUrl", server.authorization_url.as_deref())?;
     let token = configured_endpoint("tokenUrl", server.token_url.as_deref())?;
+    let device = configured_endpoint("deviceAuthorizationUrl", server.device_authorization_url.as_deref())?;
     // What else the grant needs, and whether that could do without discovery.
     let (rest, has_client) = match server.grant {
         Grant::AuthorizationCode => (authorization.is_some(), server.client_id.is_some()),
+        Grant::DeviceCode => (device.is_some(), server.client_id.is_some()),
         // The identity provider wants to know for which issuer it vouches.
         Grant::EnterpriseManaged => (server.issuer.is_some(), true),
         Grant::ClientCredentials | Grant::JwtBearer => (true, true),
@@ -108,6 +112,7 @@ fn explicit(server: &Server) -> Outcome<Option<Discovered>> {
             resource: resource_value(server, None),
             issuer: server.issuer.clone(),
             authorization_endpoint: authorization,
+            device_authorization_endpoint: device,
             token_endpoint,
             scope: server.scope.clone(),
             ..Discovered::default()
@@ -131,6 +136,7 @@ fn configured_endpoint(key: &str, value: Option<&str>) -> Outcome<Option<String>
 fn nothing_to_go_by(server: &Server) -> Failure {
     let needed = match server.grant {
         Grant::AuthorizationCode => "`authorizationUrl` and `tokenUrl`",
+        Grant::DeviceCode => "`deviceAuthorizationUrl` and `tokenUrl`",
         Grant::EnterpriseManaged => "`issuer` and `tokenUrl`",
         Grant::ClientCredentials | Grant::JwtBearer => "`tokenUrl`",
     };
@@ -192,6 +198,11 @@ impl<'a> Story<'a> {
             resource: resource_value(self.server, published),
             issuer: found.issuer.or_else(|| self.server.issuer.clone()),
             authorization_endpoint: self.server.authorization_url.clone().or(found.authorization_endpoint),
+            device_authorization_endpoint: self
+                .server
+                .device_authorization_url
+                .clone()
+                .or(found.device_authorization_endpoint),
             token_endpoint: token_endpoint.ok_or_else(|| nothing_to_go_by(self.server))?,
             registration_endpoint: found.registration_endpoint,
             revocation_endpoint: found.revocation_endpoint,
@@ -206,8 +217,12 @@ impl<'a> Story<'a> {
     /// Whether the configuration names the endpoints that the grant needs, so that metadata is welcome
     /// but not needed.
     fn has_endpoints(&self) -> bool {
-        let login = self.server.grant == Grant::AuthorizationCode;
-        self.server.token_url.is_some() && (!login || self.server.authorization_url.is_some())
+        self.server.token_url.is_some()
+            && match self.server.grant {
+                Grant::AuthorizationCode => self.server.authorization_url.is_some(),
+                Grant::DeviceCode => self.server.device_authorization_url.is_some(),
+                Grant::ClientCredentials | Grant::JwtBearer | Grant::EnterpriseManaged => true,
+            }
     }
 
     /// A URL that a server named, checked before use: an endpoint by its form (rule 20, case 14), on a host

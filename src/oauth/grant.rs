@@ -5,6 +5,7 @@
 //! repeats a secret that was sent; an echo in another encoding is not recognised.
 
 mod dead;
+mod device;
 mod extension;
 mod fields;
 mod form;
@@ -13,6 +14,9 @@ mod shown;
 mod success;
 #[cfg(test)]
 mod tests;
+
+pub use device::{DeviceAuthorization, device_authorization};
+pub use extension::DEVICE_CODE;
 
 use crate::clock;
 use crate::config::AuthMethod;
@@ -59,6 +63,14 @@ pub enum GrantRequest {
         #[serde(with = "crate::secret::wire")]
         token: Secret,
     },
+    /// RFC 8628, section 3.4: one poll.
+    DeviceCode {
+        /// `device_code`.
+        #[serde(with = "crate::secret::wire")]
+        device_code: Secret,
+    },
+    /// RFC 8628, section 3.1: no token request, but built, sent and refused like one.
+    DeviceAuthorization,
     /// RFC 6749, section 4.4.2.
     ClientCredentials,
     /// RFC 7523, section 2.1.
@@ -93,7 +105,8 @@ impl GrantRequest {
         match self {
             Self::AuthorizationCode { code, verifier, .. } => vec![code, verifier],
             Self::RefreshToken { token } => vec![token],
-            Self::ClientCredentials => Vec::new(),
+            Self::DeviceCode { device_code } => vec![device_code],
+            Self::ClientCredentials | Self::DeviceAuthorization => Vec::new(),
             Self::JwtBearer { assertion, .. } => vec![assertion],
             Self::TokenExchange { id_token } => vec![id_token],
         }
@@ -102,7 +115,13 @@ impl GrantRequest {
     /// Whether a person's login stands behind it, which may be renewed by a refresh token. The others are asked
     /// for anew instead.
     pub(super) fn is_login(&self) -> bool {
-        matches!(self, Self::AuthorizationCode { .. } | Self::RefreshToken { .. })
+        matches!(
+            self,
+            Self::AuthorizationCode { .. }
+                | Self::RefreshToken { .. }
+                | Self::DeviceCode { .. }
+                | Self::DeviceAuthorization
+        )
     }
 }
 
@@ -150,6 +169,11 @@ pub struct Granted {
 pub enum Answer {
     /// A token.
     Granted(Granted),
+    /// A person has not decided yet (RFC 8628, section 3.5). Nothing was spent.
+    Pending {
+        /// The server wants to be asked less often.
+        slow_down: bool,
+    },
     /// A proved refusal of what was exchanged (`invalid_grant` and its known aliases): it is spent or dead.
     Dead(Failure),
     /// The request did not leave, or a complete answer says to try later: nothing was spent.

@@ -14,6 +14,7 @@ use crate::config::{AuthMethod, Server};
 use crate::failure::{Failure, Outcome};
 use crate::oauth::client_auth::by_name;
 use crate::oauth::discovery::Discovered;
+use crate::oauth::grant::DEVICE_CODE;
 use crate::oauth::http::{Http, Reply, TOKEN_LIMIT, Transport};
 use crate::secret::Secret;
 use oauth2::HttpRequest;
@@ -33,13 +34,16 @@ pub struct Registered {
     pub method: AuthMethod,
     /// The redirect URIs that were asked for and taken, byte for byte as asked for.
     pub redirect_uris: Vec<String>,
+    /// Whether it may log in on another device, as far as the answer says it.
+    pub for_devices: bool,
     /// When the secret ends, in seconds since 1970 UTC; absent when it does not.
     pub client_secret_expires_at: Option<u64>,
     /// When it was registered, in seconds since 1970 UTC, by our own clock.
     pub issued_at: u64,
 }
 
-/// Registers a native client for `server` with the redirect URIs that the login will use.
+/// Registers a native client for `server` with the redirect URIs that the login will use; `for_devices` lets it
+/// log in on another device as well.
 ///
 /// A refusal of the wanted scope is answered with one more request without it; nothing else is tried twice.
 ///
@@ -52,8 +56,9 @@ pub fn register(
     server: &Server,
     discovered: &Discovered,
     redirect_uris: &[String],
+    for_devices: bool,
 ) -> Outcome<Registered> {
-    let order = Order { http, server, discovered, redirect_uris };
+    let order = Order { http, server, discovered, redirect_uris, for_devices };
     let registered = match discovered.registration_endpoint.as_deref() {
         Some(endpoint) => order.place(endpoint),
         None => Err(refusal::by_hand(&order, "has no registration endpoint")),
@@ -67,6 +72,7 @@ struct Order<'a> {
     server: &'a Server,
     discovered: &'a Discovered,
     redirect_uris: &'a [String],
+    for_devices: bool,
 }
 
 impl Order<'_> {
@@ -111,7 +117,7 @@ impl Order<'_> {
             "client_name": name.unwrap_or("mcp-credential"),
             "application_type": "native",
             "redirect_uris": self.redirect_uris,
-            "grant_types": ["authorization_code", "refresh_token"],
+            "grant_types": self.grants(),
             "response_types": ["code"],
             "token_endpoint_auth_method": self.wanted_method().as_str(),
         });
@@ -119,6 +125,12 @@ impl Order<'_> {
             wishes["scope"] = scope.into();
         }
         wishes
+    }
+
+    /// The grants of a login, and that of a login on another device where one is wanted (RFC 8628, section 3.4).
+    fn grants(&self) -> Vec<&'static str> {
+        let devices = self.for_devices.then_some(DEVICE_CODE);
+        ["authorization_code", "refresh_token"].into_iter().chain(devices).collect()
     }
 
     /// The configured method; else `none` for a native client (RFC 8252, section 8.5), where the server

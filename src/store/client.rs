@@ -29,6 +29,9 @@ pub struct ClientClear {
     pub token_endpoint_auth_method: AuthMethod,
     /// The redirect URIs that were registered.
     pub redirect_uris: Vec<String>,
+    /// Whether it may log in on another device (RFC 8628).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_devices: bool,
     /// When it was registered, in seconds since 1970 UTC.
     pub registered_at: u64,
     /// When the secret ends (RFC 7591, section 3.2.1), in seconds since 1970 UTC; absent for never.
@@ -189,6 +192,7 @@ mod tests {
                 client_id: "client".into(),
                 token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
                 redirect_uris: vec!["http://127.0.0.1:7/callback".into()],
+                for_devices: false,
                 registered_at: 1,
                 client_secret_expires_at: None,
                 suspect: false,

@@ -86,6 +86,11 @@ pub enum Message {
     },
     /// The store has moved on: look again.
     Again,
+    /// A person has not decided yet.
+    Pending {
+        /// The server wants to be asked less often.
+        slow_down: bool,
+    },
     /// It failed.
     Failed(Failure),
 }

@@ -116,6 +116,7 @@ fn redeemed(message: Message) -> Redeemed {
             persisted,
         })),
         Message::Again | Message::Log { .. } => Redeemed::Again,
+        Message::Pending { slow_down } => Redeemed::Pending { slow_down },
         Message::Failed(failure) => Redeemed::Failed(failure),
     }
 }

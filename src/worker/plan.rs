@@ -50,7 +50,9 @@ impl Plan {
         match &self.request.grant {
             GrantRequest::RefreshToken { token } => Some(token),
             GrantRequest::AuthorizationCode { code, .. } => Some(code),
+            GrantRequest::DeviceCode { device_code } => Some(device_code),
             GrantRequest::ClientCredentials
+            | GrantRequest::DeviceAuthorization
             | GrantRequest::JwtBearer { .. }
             | GrantRequest::TokenExchange { .. } => None,
         }
@@ -191,7 +193,9 @@ fn scope(server: &Server, grant: &GrantRequest, found: Option<String>) -> Option
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => found,
         GrantRequest::RefreshToken { .. } => server.scope.clone().filter(|_| server.scope_on_refresh),
-        GrantRequest::AuthorizationCode { .. } => None,
+        GrantRequest::AuthorizationCode { .. }
+        | GrantRequest::DeviceCode { .. }
+        | GrantRequest::DeviceAuthorization => None,
     }
 }
 

@@ -35,7 +35,9 @@ pub fn grant(job: &Job, aim: &Aim) -> Outcome<GrantRequest> {
         Grant::EnterpriseManaged => {
             Ok(GrantRequest::JwtBearer { assertion: id_jag(job, aim)?, of: Voucher::IdentityProvider })
         }
-        Grant::ClientCredentials | Grant::AuthorizationCode => Ok(GrantRequest::ClientCredentials),
+        Grant::ClientCredentials | Grant::AuthorizationCode | Grant::DeviceCode => {
+            Ok(GrantRequest::ClientCredentials)
+        }
     }
 }
 
@@ -71,6 +73,7 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
     };
     log::info!("asking the identity provider for an ID-JAG");
     match request::send(&job.network, &exchange, &job.task).answer {
+        Answer::Pending { .. } => Err(unconfigured(job, "the identity provider cannot answer this exchange")),
         Answer::Granted(granted) => Ok(granted.access_token),
         Answer::Dead(failure)
         | Answer::Transient(failure)

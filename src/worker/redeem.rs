@@ -130,6 +130,11 @@ impl<'a> Redemption<'a> {
                 let record = plan.record(&granted, generation);
                 self.save(&record, &plan, reservation, tell);
             }
+            Answer::Pending { slow_down } => {
+                reservation.release();
+                drop(self);
+                tell(&Message::Pending { slow_down });
+            }
             Answer::Dead(_) if self.has_moved_on(stored.as_ref()) => {
                 log::info!("the refused token has been replaced meanwhile");
                 reservation.release();

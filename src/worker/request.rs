@@ -37,13 +37,16 @@ pub fn send(network: &Network, request: &TokenRequest, task: &Task) -> Sent {
         Ok(http) => http.until(deadline),
         Err(failure) => return Sent { answer: Answer::Refused(failure), in_doubt: false },
     };
+    // Whoever polls keeps the pauses between two polls himself. A poll that was lost is about its device code alone:
+    // the next one tells what became of it.
+    let polls = matches!(request.grant, GrantRequest::DeviceCode { .. });
     let mut sender = Sender { tries: 0, repeated: false, in_doubt: false, deadline };
     loop {
         let answer = grant::request(&http, request);
         log::debug!("{}: {}", what(task), outcome(&answer));
-        match sender.pause_before_next(&answer) {
+        match sender.pause_before_next(&answer).filter(|_| !polls) {
             Some(pause) => thread::sleep(pause),
-            None => return Sent { answer, in_doubt: sender.in_doubt },
+            None => return Sent { answer, in_doubt: sender.in_doubt && !polls },
         }
     }
 }
@@ -81,9 +84,12 @@ impl Sender {
 fn limits(request: &TokenRequest) -> Limits {
     match request.grant {
         GrantRequest::ClientCredentials
+        | GrantRequest::DeviceAuthorization
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => Limits::PLAIN,
-        GrantRequest::RefreshToken { .. } | GrantRequest::AuthorizationCode { .. } => Limits::SPENDING,
+        GrantRequest::RefreshToken { .. }
+        | GrantRequest::AuthorizationCode { .. }
+        | GrantRequest::DeviceCode { .. } => Limits::SPENDING,
     }
 }
 
@@ -97,6 +103,7 @@ fn what(task: &Task) -> &'static str {
 fn outcome(answer: &Answer) -> String {
     match answer {
         Answer::Granted(granted) => format!("granted, expires in {:?} s", granted.expires_in),
+        Answer::Pending { .. } => "pending".to_owned(),
         Answer::Dead(failure) => format!("dead: {}", failure.message),
         Answer::Transient(failure) => format!("transient: {}", failure.message),
         Answer::Unclear(failure) => format!("unclear: {}", failure.message),

@@ -13,7 +13,7 @@ pub const SECRETS: [&str; 3] =
     ["refresh-CANARY-0123456789", "code-CANARY-9876543210", "client-CANARY-5647382910"];
 
 /// One request of each kind.
-pub fn requests() -> [TokenRequest; 5] {
+pub fn requests() -> [TokenRequest; 6] {
     let [refresh, code, assertion] = SECRETS.map(Secret::new);
     let verifier = Secret::new("verifier-of-forty-three-characters-or-more-x");
     let redirect_uri = "http://127.0.0.1:8080/callback".to_owned();
@@ -22,6 +22,7 @@ pub fn requests() -> [TokenRequest; 5] {
         GrantRequest::AuthorizationCode { code, verifier, redirect_uri },
         GrantRequest::ClientCredentials,
         GrantRequest::JwtBearer { assertion: assertion.clone(), of: Voucher::Workload },
+        GrantRequest::DeviceCode { device_code: assertion.clone() },
         GrantRequest::TokenExchange { id_token: assertion },
     ]
     .map(asked)
@@ -68,7 +69,9 @@ pub fn fault(fault: &Transport) {
     let over = matches!(fault, Transport::TooLarge(reply) if reply.status >= 300);
     for request in requests() {
         match judge(&request, Err(fault.clone()), 0, 0) {
-            Answer::Granted(_) | Answer::Dead(_) => panic!("nothing came, and it counts"),
+            Answer::Granted(_) | Answer::Dead(_) | Answer::Pending { .. } => {
+                panic!("nothing came, and it counts")
+            }
             Answer::Ambiguous(_) if over => panic!("a complete status came"),
             Answer::Transient(failure)
             | Answer::Unclear(failure)
@@ -86,6 +89,10 @@ fn check(request: &TokenRequest, status: u16, body: &[u8], sent_at: u64, answer:
         Answer::Dead(failure) => {
             assert!(may_be_dead(&request.grant, status, body), "HTTP {status} killed a token");
             failure
+        }
+        Answer::Pending { .. } => {
+            assert!(matches!(request.grant, GrantRequest::DeviceCode { .. }), "nobody is waited for");
+            return;
         }
         Answer::Ambiguous(failure) => {
             assert!((200..300).contains(&status), "HTTP {status} is an answer");
@@ -114,8 +121,12 @@ fn sound(request: &TokenRequest, status: u16, sent_at: u64, granted: &Granted) {
     assert!(granted.scope.as_deref().is_none_or(visible));
     let refresh = granted.refresh_token.as_ref();
     assert!(refresh.is_none_or(|token| token.expose().bytes().all(|byte| (0x20..0x7f).contains(&byte))));
-    let login =
-        matches!(request.grant, GrantRequest::RefreshToken { .. } | GrantRequest::AuthorizationCode { .. });
+    let login = matches!(
+        request.grant,
+        GrantRequest::RefreshToken { .. }
+            | GrantRequest::AuthorizationCode { .. }
+            | GrantRequest::DeviceCode { .. }
+    );
     assert!(refresh.is_none() || login);
     if let (Some(seconds), true) = (granted.expires_in, sent_at < LAST_SECOND) {
         assert!(seconds > 0, "a token that never lived");
@@ -129,8 +140,10 @@ fn may_be_dead(grant: &GrantRequest, status: u16, body: &[u8]) -> bool {
     let body = String::from_utf8_lossy(body).to_lowercase();
     let names: &[&str] = match grant {
         GrantRequest::ClientCredentials
+        | GrantRequest::DeviceAuthorization
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => return false,
+        GrantRequest::DeviceCode { .. } => &["invalid_grant", "expired_token", "incorrect_device_code"],
         GrantRequest::AuthorizationCode { .. } => &["invalid_grant", "bad_verification_code", "invalid_code"],
         GrantRequest::RefreshToken { .. } => &[
             "invalid_grant",
@@ -154,7 +167,8 @@ fn says_no_secret(request: &TokenRequest, failure: &Failure) {
         GrantRequest::AuthorizationCode { code, .. } => code.expose(),
         GrantRequest::JwtBearer { assertion, .. } => assertion.expose(),
         GrantRequest::TokenExchange { id_token } => id_token.expose(),
-        GrantRequest::ClientCredentials => SECRETS[2],
+        GrantRequest::DeviceCode { device_code } => device_code.expose(),
+        GrantRequest::ClientCredentials | GrantRequest::DeviceAuthorization => SECRETS[2],
     };
     for secret in [sent, SECRETS[2]] {
         assert!(!message.contains(&secret.to_lowercase()), "{message:?} shows a secret");

@@ -43,12 +43,21 @@ const OF_CODES: [Refusal; 3] = [
     ("invalid_code", &[200, 400, 401], ANY),
 ];
 
+/// What kills a device code.
+const OF_DEVICE_CODES: [Refusal; 3] = [
+    ("invalid_grant", &[200, 400, 401], ANY),
+    ("expired_token", &[200, 400, 401], ANY),
+    ("incorrect_device_code", &[200, 400, 401], ANY),
+];
+
 /// The errors that kill what `grant` exchanges.
 fn deadly(grant: &GrantRequest) -> &'static [Refusal] {
     match grant {
         GrantRequest::RefreshToken { .. } => &OF_REFRESH_TOKENS,
         GrantRequest::AuthorizationCode { .. } => &OF_CODES,
+        GrantRequest::DeviceCode { .. } => &OF_DEVICE_CODES,
         GrantRequest::ClientCredentials
+        | GrantRequest::DeviceAuthorization
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => &[],
     }
@@ -56,7 +65,7 @@ fn deadly(grant: &GrantRequest) -> &'static [Refusal] {
 
 #[test]
 fn only_the_table_of_aliases_kills_a_token() {
-    let known = OF_REFRESH_TOKENS.iter().chain(&OF_CODES).map(|refusal| refusal.0);
+    let known = OF_REFRESH_TOKENS.iter().chain(&OF_CODES).chain(&OF_DEVICE_CODES).map(|refusal| refusal.0);
     let errors: Vec<&str> = known.chain(HARMLESS).collect();
     for (error, status) in errors.iter().flat_map(|error| STATUSES.map(|status| (*error, status))) {
         for (said, description) in SAID.iter().enumerate() {

@@ -11,6 +11,7 @@ fn every_grant_is_known_by_its_name() {
     for (block, grant) in [
         ("{}", Grant::AuthorizationCode),
         (r#"{"grant":"authorization_code"}"#, Grant::AuthorizationCode),
+        (r#"{"grant":"device_code"}"#, Grant::DeviceCode),
         (r#"{"grant":"client_credentials","clientId":"c"}"#, Grant::ClientCredentials),
         (r#"{"grant":"jwt_bearer","assertionFile":"/a"}"#, Grant::JwtBearer),
         (
@@ -20,7 +21,7 @@ fn every_grant_is_known_by_its_name() {
     ] {
         assert_eq!(Home::with_oauth2(block).server(&[]).grant, grant, "{block}");
     }
-    let names = "authorization_code, client_credentials, jwt_bearer, enterprise_managed";
+    let names = "authorization_code, device_code, client_credentials, jwt_bearer, enterprise_managed";
     assert_refused(r#"{"grant":"password"}"#, "grant", names);
 }
 
@@ -53,6 +54,14 @@ fn what_a_grant_needs_is_named_where_it_is_missing() {
     assert_refused(&idp(r#","idpClientId":"i","idpIdTokenEnv":"T""#), "idpIssuer", "idpTokenUrl");
     let off = r#","tokenUrl":"https://a.example/t","discovery":{"enabled":false},"idpIdTokenEnv":"T","#;
     assert_refused(&idp(&format!("{off}{IDP}")), "idpTokenUrl", "discovery is off");
+    let device = |rest: &str| {
+        format!(
+            r#"{{"grant":"device_code","discovery":{{"enabled":false}},"tokenUrl":"https://a.example/t"{rest}}}"#
+        )
+    };
+    assert_refused(&device(""), "deviceAuthorizationUrl", "discovery is off");
+    let given = device(r#","deviceAuthorizationUrl":"https://a.example/d""#);
+    assert_eq!(Home::with_oauth2(&given).server(&[]).authorization_url, None);
     assert_refused(
         r#"{"grant":"jwt_bearer","assertionFile":"/a","assertionEnv":"A"}"#,
         "assertionFile",

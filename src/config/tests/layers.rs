@@ -86,7 +86,7 @@ fn a_secret_of_the_environment_takes_the_place_of_the_files() {
 fn what_is_wrong_in_the_environment_is_told_by_the_variable() {
     for (name, value, word) in [
         ("UPSTREAM_URL", "mcp.example.com", "absolute URL"),
-        ("OAUTH2_GRANT", "password", "authorization_code, client_credentials"),
+        ("OAUTH2_GRANT", "password", "authorization_code, device_code"),
         ("OAUTH2_TOKEN_URL", "http://idp.example.com/token", "plain http"),
         ("OAUTH2_CALLBACK_PORT", "65536", "0 to 65535"),
         ("OAUTH2_CALLBACK_PORT", "many", "0 to 65535"),

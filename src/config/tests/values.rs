@@ -29,7 +29,7 @@ fn every_supported_key_reaches_the_server() {
         "url": "https://mcp.example.com/mcp", "requireUrl": true, "headers": {"X-Tenant": "t 1", "X-B": ""},
         "oauth2": {
             "grant": "authorization_code", "tokenUrl": "https://idp.example.com/t", "clientId": "c",
-            "authorizationUrl": "https://idp.example.com/a", "issuer": "https://IDP.example.com/",
+            "authorizationUrl": "https://idp.example.com/a", "deviceAuthorizationUrl": "https://idp.example.com/d", "issuer": "https://IDP.example.com/",
             "metadataUrl": "https://mcp.example.com/m", "clientSecretCommand": ["pass", "show", "x"],
             "scope": " a  b ", "audience": "aud", "authStyle": "body", "refreshSkewSeconds": 5,
             "extraParams": {"z": "1", "a": "2"}, "authorizationParams": {"access_type": "offline"},
@@ -50,6 +50,7 @@ fn every_supported_key_reaches_the_server() {
         grant: Grant::AuthorizationCode,
         token_url: some("https://idp.example.com/t"),
         authorization_url: some("https://idp.example.com/a"),
+        device_authorization_url: some("https://idp.example.com/d"),
         issuer: some("https://IDP.example.com/"),
         assertion: SecretSource::default(),
         identity_provider: None,
@@ -232,7 +233,6 @@ fn a_secret_is_given_in_one_way() {
 
 #[test]
 fn what_this_version_does_not_support_is_said_and_not_ignored() {
-    assert_refused(r#"{"grant":"device_code"}"#, "grant", "not supported by this version");
     assert_refused(r#"{"dpop":"hunter2"}"#, "dpop", "not supported by this version");
     assert!(!Home::with_oauth2(r#"{"dpop":"hunter2"}"#).refusal(&[]).message.contains("hunter2"));
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 pub(super) struct AuthorizationServer {
     pub(super) issuer: Option<String>,
     pub(super) authorization_endpoint: Option<String>,
+    pub(super) device_authorization_endpoint: Option<String>,
     pub(super) token_endpoint: Option<String>,
     pub(super) registration_endpoint: Option<String>,
     pub(super) revocation_endpoint: Option<String>,
@@ -55,6 +56,7 @@ fn checked(story: &Story, issuer: &str, document: &Document) -> Outcome<Authoriz
     Ok(AuthorizationServer {
         issuer: Some(issuer.to_owned()),
         authorization_endpoint: endpoint("authorization_endpoint")?,
+        device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
         token_endpoint: endpoint("token_endpoint")?,
         registration_endpoint: endpoint("registration_endpoint")?,
         revocation_endpoint: endpoint("revocation_endpoint")?,

@@ -2,7 +2,7 @@
 
 use super::metadata::AuthorizationServer;
 use super::resource::Published;
-use crate::config::{Grant, Server};
+use crate::config::Server;
 use crate::oauth::challenge::Challenge;
 
 /// The longest scope that is put together from a list, in bytes: it has to fit into a URL.
@@ -22,7 +22,7 @@ pub(super) fn choose(
     if let Some(configured) = &server.scope {
         return Some(configured.clone()).filter(|scope| !scope.trim().is_empty());
     }
-    let offline = server.grant == Grant::AuthorizationCode && lists_offline(found);
+    let offline = !server.grant.is_unattended() && lists_offline(found);
     let challenged = challenge.and_then(|challenge| challenge.scope.as_deref());
     let names: Vec<&str> = match (challenged, published.and_then(|published| published.scopes.as_ref())) {
         // The challenge is authoritative: it keeps whatever it names.

@@ -102,6 +102,7 @@ fn a_sound_server_is_discovered_whole() {
         resource: Some(server.url("/mcp")),
         issuer: Some(server.url("")),
         authorization_endpoint: Some(server.url("/authorize")),
+        device_authorization_endpoint: None,
         token_endpoint: server.url("/token"),
         registration_endpoint: Some(server.url("/register")),
         revocation_endpoint: Some(server.url("/revoke")),

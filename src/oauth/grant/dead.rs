@@ -20,15 +20,19 @@ struct Row {
 enum Exchanged {
     RefreshToken,
     Code,
-    Either,
+    DeviceCode,
+    Any,
 }
+
+/// A device code that nobody has used in time.
+pub(super) const EXPIRED: &str = "expired_token";
 
 /// The statuses of a refusal; 200 is what GitHub and Slack answer errors with.
 const REFUSALS: &[u16] = &[400, 401, 200];
 
-const TABLE: [Row; 9] = [
+const TABLE: [Row; 11] = [
     // RFC 6749, section 5.2.
-    Row { error: "invalid_grant", statuses: REFUSALS, of: Exchanged::Either, phrases: &[] },
+    Row { error: "invalid_grant", statuses: REFUSALS, of: Exchanged::Any, phrases: &[] },
     // Atlassian, "Implementing the refresh token flow", developer.atlassian.com/cloud/oauth: 403 with
     // "Unknown or invalid refresh token."
     Row {
@@ -64,6 +68,10 @@ const TABLE: [Row; 9] = [
     Row { error: "bad_refresh_token", statuses: REFUSALS, of: Exchanged::RefreshToken, phrases: &[] },
     // GitHub, docs.github.com "Troubleshooting OAuth app access token request errors", with HTTP 200.
     Row { error: "bad_verification_code", statuses: REFUSALS, of: Exchanged::Code, phrases: &[] },
+    // RFC 8628, section 3.5.
+    Row { error: EXPIRED, statuses: REFUSALS, of: Exchanged::DeviceCode, phrases: &[] },
+    // GitHub, docs.github.com "Authorizing OAuth apps", device flow: "The device_code provided is not valid".
+    Row { error: "incorrect_device_code", statuses: REFUSALS, of: Exchanged::DeviceCode, phrases: &[] },
     // Slack, docs.slack.dev, method oauth.v2.user.access: "The given refresh token is invalid", HTTP 200.
     Row { error: "invalid_refresh_token", statuses: REFUSALS, of: Exchanged::RefreshToken, phrases: &[] },
     // Slack, the same page: "Value passed for code was invalid."
@@ -75,7 +83,9 @@ pub(super) fn proves(grant: &GrantRequest, status: u16, error: &str, description
     let exchanged = match grant {
         GrantRequest::AuthorizationCode { .. } => Exchanged::Code,
         GrantRequest::RefreshToken { .. } => Exchanged::RefreshToken,
+        GrantRequest::DeviceCode { .. } => Exchanged::DeviceCode,
         GrantRequest::ClientCredentials
+        | GrantRequest::DeviceAuthorization
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => return false,
     };
@@ -83,7 +93,7 @@ pub(super) fn proves(grant: &GrantRequest, status: u16, error: &str, description
     TABLE.iter().any(|row| {
         row.error == error
             && row.statuses.contains(&status)
-            && (row.of == exchanged || row.of == Exchanged::Either)
+            && (row.of == exchanged || row.of == Exchanged::Any)
             && (row.phrases.is_empty() || row.phrases.iter().any(|phrase| description.contains(phrase)))
     })
 }

@@ -47,6 +47,8 @@ pub(super) fn build(request: &TokenRequest) -> Outcome<HttpRequest> {
                 params.fold(start, |made, (name, value)| made.add_extra_param(name, value)).request(&kept);
         }
         GrantRequest::ClientCredentials
+        | GrantRequest::DeviceCode { .. }
+        | GrantRequest::DeviceAuthorization
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => {
             let start = client.exchange_client_credentials();

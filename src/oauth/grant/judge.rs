@@ -21,6 +21,18 @@ impl<'a> Judge<'a> {
         Self { request, shown: Shown::new(request), sent_at, now }
     }
 
+    /// The failure of a request that was no token request.
+    pub(super) fn refused(&self, reply: Result<Reply, Transport>) -> Failure {
+        match self.answer(reply) {
+            Answer::Dead(failure)
+            | Answer::Transient(failure)
+            | Answer::Unclear(failure)
+            | Answer::Ambiguous(failure)
+            | Answer::Refused(failure) => failure,
+            Answer::Granted(_) | Answer::Pending { .. } => self.unsound_failure("it is a token answer"),
+        }
+    }
+
     /// What the token request came to.
     pub(super) fn answer(&self, reply: Result<Reply, Transport>) -> Answer {
         match reply {
@@ -85,6 +97,11 @@ impl<'a> Judge<'a> {
     /// An OAuth error (RFC 6749, section 5.2), whatever status it came with.
     fn error(&self, reply: &Reply, error: &str, fields: &Map<String, Value>) -> Answer {
         let description = fields::text(fields, "error_description").unwrap_or_default();
+        if let GrantRequest::DeviceCode { .. } = self.request.grant
+            && let Some(slow_down) = pending(error)
+        {
+            return Answer::Pending { slow_down };
+        }
         if dead::proves(&self.request.grant, reply.status, error, description) {
             return Answer::Dead(self.dead(error, description));
         }
@@ -102,6 +119,13 @@ impl<'a> Judge<'a> {
     fn dead(&self, error: &str, description: &str) -> Failure {
         let what = match self.request.grant {
             GrantRequest::RefreshToken { .. } => "no longer accepts the refresh token",
+            GrantRequest::DeviceCode { .. } if error == dead::EXPIRED => {
+                let message = format!("nobody entered the code in time; {} for a new one", self.log_in());
+                return self.failure(Code::Deadline, message);
+            }
+            GrantRequest::DeviceCode { .. } => {
+                "does not accept the device code; if you have approved it, the answer was lost on its way,"
+            }
             _ => "did not accept the authorization code",
         };
         let said = self.said(error, description);
@@ -111,11 +135,15 @@ impl<'a> Judge<'a> {
 
     /// A success that must not be used.
     fn unsound(&self, reason: &str) -> Answer {
+        Answer::Refused(self.unsound_failure(reason))
+    }
+
+    pub(super) fn unsound_failure(&self, reason: &str) -> Failure {
         let message = format!(
-            "the token answer of {} is refused: {reason}; nothing of it was kept, ask whoever runs that server",
+            "the answer of {} is refused: {reason}; nothing of it was kept, ask whoever runs that server",
             self.endpoint()
         );
-        Answer::Refused(self.failure(Code::UntrustedServer, message))
+        self.failure(Code::UntrustedServer, message)
     }
 
     fn later(&self, reply: &Reply) -> Failure {
@@ -164,7 +192,11 @@ impl<'a> Judge<'a> {
 
     fn endpoint(&self) -> String {
         let origin = url::Url::parse(&self.request.token_endpoint).map(|url| crate::oauth::url::origin(&url));
-        format!("the token endpoint at {}", origin.unwrap_or_else(|_| "an unusable URL".to_owned()))
+        let what = match self.request.grant {
+            GrantRequest::DeviceAuthorization => "device authorization",
+            _ => "token",
+        };
+        format!("the {what} endpoint at {}", origin.unwrap_or_else(|_| "an unusable URL".to_owned()))
     }
 
     fn log_in(&self) -> String {
@@ -180,6 +212,16 @@ fn is_of_a_gateway(status: u16) -> bool {
 
 fn is_success(reply: &Reply) -> bool {
     (200..300).contains(&reply.status)
+}
+
+/// Whether the error says that a person has not decided yet, and then whether to ask less often (RFC 8628,
+/// section 3.5).
+fn pending(error: &str) -> Option<bool> {
+    match error {
+        "authorization_pending" => Some(false),
+        "slow_down" => Some(true),
+        _ => None,
+    }
 }
 
 /// `error`, where it is a text. An object of that name belongs to another convention.
@@ -211,6 +253,12 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
         "unsupported_grant_type" | "invalid_grant_type" => {
             (Code::Denied, format!("set `grant` of {name} to one that the server supports"))
         }
+        "access_denied" if matches!(request.grant, GrantRequest::DeviceCode { .. }) => (
+            Code::Denied,
+            format!(
+                "the login was refused on the other device; run `mcp-credential login {name}` to try again"
+            ),
+        ),
         "access_denied" => (Code::Denied, "ask whoever runs that server for access".to_owned()),
         "redirect_uri_mismatch" | "bad_redirect_uri" => (
             Code::Denied,

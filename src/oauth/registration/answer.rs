@@ -6,6 +6,7 @@ use crate::clock;
 use crate::config::AuthMethod;
 use crate::failure::{Code, Outcome};
 use crate::oauth::client_auth::{by_name, choose};
+use crate::oauth::grant::DEVICE_CODE;
 use crate::oauth::http::Reply;
 use crate::secret::Secret;
 use serde_json::{Map, Value};
@@ -42,6 +43,7 @@ fn client(order: &Order, fields: &Map<String, Value>) -> Result<Registered, &'st
         client_secret: secret.filter(|_| method != AuthMethod::None).map(Secret::new),
         method,
         redirect_uris: taken(order.redirect_uris, fields),
+        for_devices: order.for_devices && may_use_devices(fields),
         client_secret_expires_at: seconds(fields, "client_secret_expires_at"),
         issued_at: clock::now(),
     })
@@ -68,6 +70,12 @@ fn method(order: &Order, fields: &Map<String, Value>, has_secret: bool) -> Resul
     };
     let method = by_name(name).ok_or("it wants a client authentication that this program does not have")?;
     Ok(if has_secret { method } else { AuthMethod::None })
+}
+
+/// An answer may name fewer grants than were asked for; one that names none grants all.
+fn may_use_devices(fields: &Map<String, Value>) -> bool {
+    let listed = fields.get("grant_types").and_then(Value::as_array);
+    listed.is_none_or(|grants| grants.iter().any(|grant| grant.as_str() == Some(DEVICE_CODE)))
 }
 
 /// The redirect URIs that the answer repeats, or all of them where it repeats none as it was written.

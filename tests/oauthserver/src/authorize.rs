@@ -149,7 +149,7 @@ fn page(refusal: &Refusal) -> Answer {
 }
 
 /// The form that [`crate::browser`] knows how to read.
-fn consent_page(action: &str, ticket: &str) -> String {
+pub(crate) fn consent_page(action: &str, ticket: &str) -> String {
     format!(
         "<h1>Allow access?</h1><form id=\"consent\" method=\"post\" action=\"{action}\">\
          <input type=\"hidden\" name=\"ticket\" value=\"{ticket}\">\

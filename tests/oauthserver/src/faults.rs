@@ -27,6 +27,10 @@ pub enum Endpoint {
     Register,
     /// The revocation endpoint.
     Revoke,
+    /// The device authorization endpoint (RFC 8628).
+    DeviceAuthorization,
+    /// The page where a person decides about a device.
+    DevicePage,
     /// That path exactly, whether it exists or not. A logged request to a path that does not exist says this.
     Path(String),
     /// Every request. For orders only.

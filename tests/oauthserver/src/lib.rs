@@ -39,7 +39,7 @@
 //! ```
 //!
 //! The way of a request: `connections` (accept) -> `serve` (read, log, fault, answer) -> `site` (which room) ->
-//! one endpoint (`mcp`, `metadata`, `authorize`, `token`, `register`, `revoke`) -> `state` and `tokens`.
+//! one endpoint (`mcp`, `metadata`, `authorize`, `device`, `token`, `register`, `revoke`) -> `state` and `tokens`.
 
 mod answer;
 mod assertion;
@@ -49,6 +49,7 @@ mod client;
 mod client_auth;
 mod clock;
 mod connections;
+mod device;
 mod dpop;
 mod faults;
 mod gate;
@@ -82,7 +83,7 @@ pub use logged::{Logged, Phase};
 pub use patch::Patch;
 pub use server::{Minted, OAuthServer};
 pub use settings::{
-    Audience, Challenge, Consent, Document, Dpop, ExpiresIn, IssParameter, Provider, RefreshTokens,
+    Audience, Challenge, Consent, Device, Document, Dpop, ExpiresIn, IssParameter, Provider, RefreshTokens,
     Registration, ResourceRule, Reuse, Rotation, Settings, TokenFormat, Trusted,
 };
 pub use tokens::TokenStatus;

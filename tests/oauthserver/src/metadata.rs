@@ -81,6 +81,9 @@ fn endpoints(site: &Site) -> Vec<(&'static str, &'static str)> {
     if site.settings.registration.enabled {
         list.push(("registration_endpoint", "register"));
     }
+    if site.settings.device.is_some() {
+        list.push(("device_authorization_endpoint", "device_authorization"));
+    }
     if site.settings.revocation {
         list.push(("revocation_endpoint", "revoke"));
     }

@@ -35,7 +35,7 @@ fn registered(shared: &Shared, site: &Site, request: &Request) -> Result<Client,
         return Err(bad("the body must be a JSON object"));
     };
     let grants = list(&asked, "grant_types", &["authorization_code"])?;
-    let known = ["authorization_code", "refresh_token", "client_credentials"];
+    let known = site.grants();
     if !grants.iter().all(|grant| known.contains(&grant.as_str())) {
         return Err(bad("a grant type is not supported"));
     }

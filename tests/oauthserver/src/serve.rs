@@ -4,6 +4,7 @@
 
 use crate::answer::Answer;
 use crate::authorize::{authorize, consent};
+use crate::device;
 use crate::faults::Fault;
 use crate::gate::{Mark, Opened};
 use crate::logged::{Logged, Phase};
@@ -137,6 +138,8 @@ impl Exchange<'_> {
             Room::Token => token(shared, site, request),
             Room::Register => register(shared, site, request),
             Room::Revoke => revoke(shared, site, request),
+            Room::DeviceAuthorization => device::authorization(shared, site, request),
+            Room::DevicePage => device::page(shared, site, request),
             Room::Nowhere => Response::empty(404).into(),
         };
         shared.log.update(self.seq, |entry| {

@@ -97,6 +97,8 @@ pub struct Settings {
     pub trusted_issuers: Vec<Trusted>,
     /// The identity provider's side: token exchange for an ID-JAG (RFC 8693); none: there is no such grant.
     pub identity_provider: Option<Provider>,
+    /// Device authorization (RFC 8628); none: there is no such endpoint, and no such grant.
+    pub device: Option<Device>,
     /// Whether there is a revocation endpoint (RFC 7009).
     pub revocation: bool,
     /// Whether connections are kept open between requests.
@@ -141,10 +143,28 @@ impl Default for Settings {
             clients: Vec::new(),
             dpop: Dpop::default(),
             trusted_issuers: Vec::new(),
+            device: None,
             identity_provider: None,
             revocation: true,
             keep_alive: false,
         }
+    }
+}
+
+/// Device authorization (RFC 8628).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// The pause that polls must keep, whole seconds.
+    pub interval: Duration,
+    /// How long the codes live, whole seconds.
+    pub lifetime: Duration,
+    /// Changes to the answer with the codes.
+    pub answer: Patch,
+}
+
+impl Default for Device {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), lifetime: Duration::from_secs(600), answer: Patch::new() }
     }
 }
 

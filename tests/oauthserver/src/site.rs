@@ -2,6 +2,7 @@
 //!
 //! Pure: the settings of one moment plus the port. Answers nothing itself.
 
+use crate::device::DEVICE_CODE;
 use crate::faults::Endpoint;
 use crate::settings::{Document, Settings};
 use crate::vouched::{JWT_BEARER, TOKEN_EXCHANGE};
@@ -25,6 +26,8 @@ pub(crate) enum Room {
     Token,
     Register,
     Revoke,
+    DeviceAuthorization,
+    DevicePage,
     Nowhere,
 }
 
@@ -95,6 +98,7 @@ impl Site {
     pub(crate) fn grants(&self) -> Vec<&'static str> {
         let mut grants = vec!["authorization_code", "refresh_token", "client_credentials"];
         let settings = &self.settings;
+        grants.extend(settings.device.as_ref().map(|_| DEVICE_CODE));
         grants.extend((!settings.trusted_issuers.is_empty()).then_some(JWT_BEARER));
         grants.extend(settings.identity_provider.as_ref().map(|_| TOKEN_EXCHANGE));
         grants
@@ -114,6 +118,8 @@ impl Site {
             "/token" => Room::Token,
             "/register" => Room::Register,
             "/revoke" if self.settings.revocation => Room::Revoke,
+            "/device_authorization" if self.settings.device.is_some() => Room::DeviceAuthorization,
+            "/device" if self.settings.device.is_some() => Room::DevicePage,
             _ if path == self.settings.mcp_path || (path == "/" && self.settings.mcp_path.is_empty()) => {
                 Room::Mcp
             }
@@ -150,6 +156,8 @@ impl Room {
             Self::Token => Endpoint::Token,
             Self::Register => Endpoint::Register,
             Self::Revoke => Endpoint::Revoke,
+            Self::DeviceAuthorization => Endpoint::DeviceAuthorization,
+            Self::DevicePage => Endpoint::DevicePage,
             Self::Nowhere => Endpoint::Path(path.to_owned()),
         }
     }

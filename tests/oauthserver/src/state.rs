@@ -4,6 +4,7 @@
 //! request's work is atomic.
 
 use crate::client::Client;
+use crate::device::DeviceLogin;
 use crate::settings::Settings;
 use crate::tokens::Tokens;
 use std::collections::{HashMap, HashSet};
@@ -39,6 +40,8 @@ pub(crate) struct State {
     pub(crate) tickets: HashMap<String, Asked>,
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) tokens: Tokens,
+    /// Logins that devices have begun, by their device code.
+    pub(crate) devices: HashMap<String, DeviceLogin>,
     /// Every `jti` of a client assertion.
     pub(crate) assertions: HashSet<String>,
     /// Every `jti` of a `DPoP` proof.

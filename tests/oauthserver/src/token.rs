@@ -7,6 +7,7 @@
 use crate::answer::{Answer, Refusal, challenged, check_resource, one, required, scope_to_grant};
 use crate::client::{AuthMethod, Client};
 use crate::client_auth::{authenticate, is_nobody};
+use crate::device::{DEVICE_CODE, poll};
 use crate::dpop::{self, Demand};
 use crate::request::{Pairs, Request};
 use crate::response::Response;
@@ -69,6 +70,7 @@ fn issue(shared: &Shared, site: &Site, state: &mut State, request: &Request) -> 
     let issued = match (grant, &site.settings.identity_provider) {
         ("authorization_code", _) => work.code(state),
         ("refresh_token", _) => work.refresh(state),
+        (DEVICE_CODE, _) => work.device(state),
         (JWT_BEARER, _) => redeem(shared, site, state, Some(&client), &form, work.jkt),
         (TOKEN_EXCHANGE, Some(provider)) => {
             return exchange(shared, site, provider, &client, &form).map(Given::Other);
@@ -132,6 +134,11 @@ impl Work<'_> {
             code.access = Some(issued.access.clone());
         }
         Ok(issued)
+    }
+
+    fn device(&self, state: &mut State) -> Result<Issued, Refusal> {
+        let asked = poll(self.shared, self.site, state, self.client, self.form)?;
+        Ok(self.first_tokens(state, &asked))
     }
 
     /// What the code stands for, if it is this client's and unused. A second use revokes what the first gave.

@@ -1,0 +1,242 @@
+//! A login on another device (RFC 8628): a code is shown, a person enters it wherever there is a browser, and the
+//! authorization server is asked now and then whether that has happened.
+//!
+//! Any answer may be the one that carries the tokens. So each poll is the work of a worker, like the exchange of a
+//! code: under the token lock, with the room for the record reserved, and it goes on when we are killed. Between
+//! two polls nothing is held but the login lock. Limit: when we are killed between two polls, nobody asks any more,
+//! and the codes expire.
+
+use super::login_client;
+use super::login_flow::{Opening, Way, token_lock};
+use super::session::{Session, say};
+use crate::binding;
+use crate::broker::{Answer, Redeemed, Source, Vault};
+use crate::browser;
+use crate::config::Grant;
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::Discovered;
+use crate::oauth::grant::{
+    Client, DEVICE_CODE, DeviceAuthorization, GrantRequest, TokenRequest, device_authorization,
+};
+use crate::oauth::http::Http;
+use crate::text::one_line;
+use crate::token::Clear;
+use crate::vault::{StoreVault, pause};
+use crate::worker::Task;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much longer the pause gets when the server asks to be asked less often (section 3.5).
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// The longest pause after faults of the network.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Logs in on another device where that is wanted: it was asked for, or no browser here would be seen and the
+/// server offers it. `None` leaves the login to a browser.
+///
+/// # Errors
+/// Those of the registration, of the device authorization endpoint and of the polls. A server that does not let the
+/// client do it is no error where nobody asked for it.
+pub fn instead(
+    session: &Session,
+    vault: &StoreVault,
+    http: &Http,
+    found: &Discovered,
+    way: Way,
+    deadline: Instant,
+) -> Outcome<Option<Answer>> {
+    let asked_for = match (session.server.grant, way.device) {
+        (Grant::DeviceCode, Some(false)) => {
+            let text = "this server is configured with the grant device_code; drop `--no-device`";
+            return Err(Failure::new(Code::Usage, text));
+        }
+        (Grant::DeviceCode, _) | (_, Some(true)) => true,
+        (_, None) if is_remote(session) && is_offered(found) => false,
+        (_, Some(false) | None) => return Ok(None),
+    };
+    match begin(session, http, found) {
+        Ok(login) => login.finish(vault, way.opening, deadline).map(Some),
+        Err(failure) if !asked_for && is_refusal(&failure) => {
+            log::info!("no login on another device: {}", failure.message);
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn is_remote(session: &Session) -> bool {
+    session.environment.is_ssh() || !session.environment.has_display()
+}
+
+fn is_offered(found: &Discovered) -> bool {
+    let listed = found.grant_types.as_ref();
+    found.device_authorization_endpoint.is_some()
+        && listed.is_none_or(|grants| grants.iter().any(|grant| grant == DEVICE_CODE))
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(failure.code, Code::Denied | Code::InvalidClient | Code::ConfigInvalid)
+}
+
+/// A login whose codes are there.
+struct Login<'a> {
+    session: &'a Session<'a>,
+    codes: DeviceAuthorization,
+    /// When the codes stop working.
+    end: Instant,
+    request: TokenRequest,
+    clear: Clear,
+    /// The generation that was stored before.
+    before: Option<String>,
+}
+
+fn begin<'a>(session: &'a Session<'a>, http: &Http, found: &Discovered) -> Outcome<Login<'a>> {
+    let server = &session.server;
+    let Some(endpoint) = &found.device_authorization_endpoint else {
+        let text = "the authorization server offers no login on another device; leave out `--device`, or set \
+                    `deviceAuthorizationUrl` in the configuration";
+        return Err(Failure::new(Code::ConfigInvalid, text).of_server(&server.name));
+    };
+    let registered = login_client::find_or_register(session, http, found, true)?;
+    let mut client = registered.client;
+    let sent = Instant::now();
+    let mut codes = ask(session, http, found, endpoint, &client);
+    if registered.is_old && codes.as_ref().is_err_and(|failure| failure.code == Code::InvalidClient) {
+        // The server has forgotten it: that is proved here, and mended once.
+        client = login_client::register_now(session, http, found, true)?.client;
+        codes = ask(session, http, found, endpoint, &client);
+    }
+    let codes = codes?;
+    let poll = GrantRequest::DeviceCode { device_code: codes.device_code.clone() };
+    Ok(Login {
+        end: sent.checked_add(Duration::from_secs(codes.expires_in)).unwrap_or(sent),
+        request: request(session, found, &client, poll),
+        clear: binding::template(server, found, &client),
+        before: session.slot().peek_clear().ok().flatten().map(|clear| clear.generation),
+        session,
+        codes,
+    })
+}
+
+/// The device authorization request (section 3.1).
+fn ask(
+    session: &Session,
+    http: &Http,
+    found: &Discovered,
+    endpoint: &str,
+    client: &Client,
+) -> Outcome<DeviceAuthorization> {
+    let server = &session.server;
+    let asked = TokenRequest {
+        token_endpoint: endpoint.to_owned(),
+        scope: found.scope.clone(),
+        extra_params: server.authorization_params.clone(),
+        ..request(session, found, client, GrantRequest::DeviceAuthorization)
+    };
+    device_authorization(http, &asked, &server.allow_private_hosts)
+}
+
+fn request(session: &Session, found: &Discovered, client: &Client, grant: GrantRequest) -> TokenRequest {
+    let server = &session.server;
+    TokenRequest {
+        server: server.name.clone(),
+        token_endpoint: found.token_endpoint.clone(),
+        client: client.clone(),
+        grant,
+        scope: None,
+        resource: found.resource.clone(),
+        audience: server.audience.clone(),
+        extra_params: server.extra_params.clone(),
+    }
+}
+
+impl Login<'_> {
+    fn finish(self, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
+        let end = deadline.min(self.end);
+        self.show(opening, end);
+        let mut interval = Duration::from_secs(self.codes.interval);
+        loop {
+            if Instant::now() + interval >= end {
+                thread::sleep(end.saturating_duration_since(Instant::now()));
+                return Err(self.timed_out());
+            }
+            thread::sleep(interval);
+            match self.poll(vault, end)? {
+                Redeemed::Done(answer) => return Ok(*answer),
+                Redeemed::Pending { slow_down: false } => {}
+                Redeemed::Pending { slow_down: true } => interval += SLOW_DOWN,
+                Redeemed::Failed(failure) if is_passing(&failure) => {
+                    log::info!("asked in vain: {}", failure.message);
+                    let asked = failure.retry_after.map(Duration::from_secs).unwrap_or_default();
+                    interval = (interval * 2).min(LONGEST_PAUSE).max(asked);
+                }
+                Redeemed::Failed(failure) => return Err(failure),
+                Redeemed::TimedOut => return Err(self.timed_out()),
+                Redeemed::Again => pause(end),
+                Redeemed::Vanished => match self.saved(vault) {
+                    Some(answer) => return Ok(answer),
+                    None => interval = (interval * 2).min(LONGEST_PAUSE),
+                },
+            }
+        }
+    }
+
+    /// The token that a worker has saved before it vanished.
+    fn saved(&self, vault: &StoreVault) -> Option<Answer> {
+        let record = vault.peek().ok().flatten()?;
+        let is_new = self.before.as_ref() != Some(&record.clear.generation);
+        is_new.then_some(Answer {
+            clear: record.clear,
+            access_token: record.access_token,
+            source: Source::Login,
+            min_ttl_met: None,
+            persisted: true,
+        })
+    }
+
+    /// One poll, in a worker. It goes on by itself when our time is over.
+    fn poll(&self, vault: &StoreVault, end: Instant) -> Outcome<Redeemed> {
+        let lock = token_lock(vault, end)?;
+        let task =
+            Task::Exchange { request: Box::new(self.request.clone()), clear: Box::new(self.clear.clone()) };
+        Ok(vault.work(lock, task, end))
+    }
+
+    /// The address on a line of its own, so that it can be copied whole.
+    fn show(&self, opening: Opening, end: Instant) {
+        let (name, codes) = (&self.session.server.name, &self.codes);
+        let seconds = end.saturating_duration_since(Instant::now()).as_secs_f64().ceil();
+        let code = one_line(&codes.user_code);
+        let uri = &codes.verification_uri;
+        say(&format!(
+            "{name}: to log in, open this address in a browser on any device, and enter the code {code} there; it is \
+             waited for at most {seconds:.0} s.\n{uri}"
+        ));
+        if let Some(complete) = &codes.verification_uri_complete {
+            say(&format!(
+                "This address has the code in it already; check that the page shows {code}:\n{complete}"
+            ));
+        }
+        if opening == Opening::Browser && !is_remote(self.session) {
+            let address = codes.verification_uri_complete.as_ref().unwrap_or(uri);
+            match browser::open(address, &self.session.server.secret_variables()) {
+                Ok(()) => say("Your browser was asked to open it."),
+                Err(why) => {
+                    say(&format!("No browser was opened ({}): open the address yourself.", one_line(&why)));
+                }
+            }
+        }
+    }
+
+    fn timed_out(&self) -> Failure {
+        let name = &self.session.server.name;
+        let text =
+            format!("nobody finished the login in time; run `mcp-credential login {name}` for a new code");
+        Failure::new(Code::Deadline, text).of_server(name)
+    }
+}
+
+/// Whether the next poll may fare better.
+fn is_passing(failure: &Failure) -> bool {
+    matches!(failure.code, Code::Unavailable | Code::RateLimited)
+}
