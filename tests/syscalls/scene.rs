@@ -88,7 +88,7 @@ impl Scene {
         let store = Store::new(loaded.machine.state_dir, Some(loaded.cache_dir), loaded.key);
         let held =
             Slot::new(&store, "demo").token_lock().try_take().unwrap().expect("nobody else works here");
-        let task = Task::Renew { generation: sandbox.generation() };
+        let task = Task::Renew { generation: sandbox.generation(), challenge: None };
         let network = loaded.machine.network;
         let job = Job::new(&store, loaded.server.unwrap(), Secrets::default(), network, task);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
