@@ -85,7 +85,7 @@ impl<'a> Probe<'a> {
         // A question that was not answered says nothing to others.
         let Some(rejected) = self.send(token) else { return false };
         let probed = Probed { generation: generation.to_owned(), at_ms: clock::now_ms(), rejected };
-        self.slot.state().update(|state| state.probe = Some(probed));
+        self.slot.state().update(|state| state.probe = Some(probed.clone()));
         rejected
     }
 

@@ -43,7 +43,7 @@ pub fn replaced(
         session.slot().state().update(|state| {
             // Once is enough until a login has been completed.
             let renewed = renewed || state.unfinished.as_ref().is_some_and(|login| login.renewed);
-            state.unfinished = Some(Unfinished { client_id, renewed });
+            state.unfinished = Some(Unfinished { client_id: client_id.clone(), renewed });
         });
     }
     Ok(registered)

@@ -134,7 +134,7 @@ impl<'s> Slot<'s> {
         }
         self.sweep();
         let erased = self.remove(&self.record_path())?;
-        self.remove(&self.beside("state"))?;
+        self.state().forget().map_err(|error| file::unwritable(&self.beside("state"), &error))?;
         self.sync()?;
         claim.forget();
         Ok(erased)

@@ -3,16 +3,27 @@
 
 use super::draft::{self, Durable};
 use super::file;
+use super::lock::try_flock;
 use crate::clock;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// For how long a failure is shared with other callers when the server named no time, in seconds.
 const SHARED_FOR: u64 = 5;
 /// The longest time for which a server's `Retry-After` is obeyed, in seconds.
 const LONGEST_WAIT: u64 = 3600;
+
+/// How long another change of a state file is waited for. One takes about a millisecond, unless its process was
+/// stopped in the middle.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The pause between two tries to lock.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// The content of the state file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -110,19 +121,52 @@ impl StateFile {
         serde_json::from_slice(&content).unwrap_or_default()
     }
 
-    /// Changes the state. Best effort: a failure is only logged.
-    pub fn update(&self, change: impl FnOnce(&mut State)) {
-        let before = self.read();
-        let mut state = before.clone();
-        change(&mut state);
-        if state == before {
+    /// Changes the state, so that no change of another process is lost. Best effort: a failure is only logged.
+    /// `change` may run twice.
+    pub fn update(&self, change: impl Fn(&mut State)) {
+        // What changes nothing needs no lock, and leaves nothing behind.
+        if self.changed(&change).is_none() {
             return;
         }
+        let _held = self.lock();
+        let Some(state) = self.changed(&change) else { return };
         let written = serde_json::to_vec(&state)
-            .map_err(std::io::Error::other)
+            .map_err(io::Error::other)
             .and_then(|content| draft::replace(&self.path, &content, Durable::No));
         if let Err(error) = written {
             log::debug!("the state file could not be written: {error}");
+        }
+    }
+
+    /// Removes the state; a change under way does not bring it back.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn forget(&self) -> io::Result<()> {
+        let _held = self.lock();
+        file::remove(&self.path).map(|_| ())
+    }
+
+    /// What `change` makes of the state, if it changes anything.
+    fn changed(&self, change: &impl Fn(&mut State)) -> Option<State> {
+        let before = self.read();
+        let mut state = before.clone();
+        change(&mut state);
+        (state != before).then_some(state)
+    }
+
+    /// Locks the directory, for the moment between reading and replacing: the state has no permanent file of its
+    /// own that could be locked. Whoever holds it for too long is not waited for, since what stands here may be
+    /// lost.
+    fn lock(&self) -> Option<File> {
+        let folder = File::open(self.path.parent().unwrap_or(Path::new("/"))).ok()?;
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            match try_flock(&folder) {
+                Ok(true) => return Some(folder),
+                Ok(false) if Instant::now() < limit => thread::sleep(PAUSE),
+                Ok(false) | Err(_) => return None,
+            }
         }
     }
 }
@@ -184,6 +228,43 @@ mod tests {
         assert_eq!(state.shared_failure("two", now), None);
         assert_eq!(state.shared_failure("one", now + 31), None);
         assert_eq!(state.shared_failure("one", now - 100), None, "the clock was set back");
+    }
+
+    #[test]
+    fn changes_at_once_are_all_kept() {
+        let folder = Folder::new();
+        let path = folder.path().join("state");
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let file = StateFile::new(path.clone());
+                scope.spawn(move || {
+                    for round in 0..25 {
+                        let name = format!("{number}-{round}");
+                        file.update(|state| drop(state.other.insert(name.clone(), Value::Null)));
+                    }
+                });
+            }
+        });
+        assert_eq!(StateFile::new(path).read().other.len(), 8 * 25);
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_in_the_middle_does_not_keep_the_others_from_their_changes() {
+        let folder = Folder::new();
+        let file = StateFile::new(folder.path().join("state"));
+        let stopped = file.lock().unwrap();
+        file.update(|state| state.login_failed_at = Some(7));
+        assert_eq!(file.read().login_failed_at, Some(7));
+        file.forget().unwrap();
+        assert_eq!(file.read(), State::default());
+        drop(stopped);
+    }
+
+    #[test]
+    fn what_changes_nothing_leaves_nothing_behind() {
+        let folder = Folder::new();
+        StateFile::new(folder.path().join("state")).update(State::succeed);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
