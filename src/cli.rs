@@ -216,6 +216,10 @@ pub struct LoginArgs {
     /// Log in with a browser that reaches this machine
     #[arg(long)]
     pub no_device: bool,
+    /// Where the browser runs on another machine: nothing is opened and nothing listens here; the address that the
+    /// browser ends at is pasted into the terminal
+    #[arg(long, conflicts_with_all = ["interactive", "device"])]
+    pub paste: bool,
     /// How long the login may take, in seconds [default: 300, or callbackTimeoutSeconds]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: Option<u64>,

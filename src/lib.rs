@@ -29,6 +29,7 @@ pub mod reply;
 pub mod request;
 pub mod secret;
 pub mod store;
+pub mod terminal;
 pub mod text;
 pub mod token;
 pub mod vault;

@@ -49,6 +49,7 @@ const RULES: [Rule; 11] = [
                 "io::stdin()",
                 "the opener of a browser gets the address there, unseen by others",
             ),
+            ("src/terminal.rs", "io::stdin()", "the address that a person pastes for `login --paste`"),
         ],
     },
     Rule {

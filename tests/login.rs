@@ -51,7 +51,7 @@ impl Login {
 }
 
 fn person<'a>(terminal: &'a mut dyn Write, open_browser: Option<OpenBrowser<'a>>) -> Person<'a> {
-    Person { terminal, open_browser, is_remote: false, deadline: None, cancelled: &|| false }
+    Person { terminal, open_browser, is_remote: false, paste: None, deadline: None, cancelled: &|| false }
 }
 
 fn parameter(url: &str, name: &str) -> String {

@@ -23,7 +23,8 @@ pub fn run(args: &LoginArgs, environment: &Environment) -> Outcome<()> {
     if let Some(url) = &args.url {
         add::write(&args.name, &NewServer::new(url), environment)?;
     }
-    let session = Session::open(&args.name, environment)?;
+    let mut session = Session::open(&args.name, environment)?;
+    session.server.callback.pasted = args.paste;
     let answer = log_in(&session, args).map_err(|failure| session.remember(failure))?;
     reply::note(&done(&session, &answer));
     Ok(())
@@ -35,6 +36,7 @@ fn log_in(session: &Session, args: &LoginArgs) -> Outcome<Answer> {
         return Err(Failure::new(Code::Usage, text));
     }
     let opening = match interactive(&session.server, args.interactive) {
+        _ if args.paste => Opening::Paste,
         Interactive::Never => Opening::Nothing,
         Interactive::Auto | Interactive::Always => Opening::Browser,
     };
@@ -42,7 +44,7 @@ fn log_in(session: &Session, args: &LoginArgs) -> Outcome<Answer> {
     let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment);
     let scopes = args.scope.as_deref().map(scopes).transpose()?;
     let wanted = Wanted { challenge: None, scopes: scopes.as_deref() };
-    let device = match (args.device, args.no_device) {
+    let device = match (args.device, args.no_device || args.paste) {
         (true, _) => Some(true),
         (_, true) => Some(false),
         _ => None,

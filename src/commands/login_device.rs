@@ -47,7 +47,8 @@ pub fn instead(
 ) -> Outcome<Option<Answer>> {
     let asked_for = match (session.server.grant, way.device) {
         (Grant::DeviceCode, Some(false)) => {
-            let text = "this server is configured with the grant device_code; drop `--no-device`";
+            let text =
+                "this server is configured with the grant device_code; drop `--no-device` or `--paste`";
             return Err(Failure::new(Code::Usage, text));
         }
         (Grant::DeviceCode, _) | (_, Some(true)) => true,

@@ -9,15 +9,18 @@ use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
 use crate::browser;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::callback::paste;
 use crate::oauth::challenge::Challenge;
 use crate::oauth::discovery::{Discovered, discover};
 use crate::oauth::grant::{GrantRequest, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use crate::oauth::login::{self, Authorization, AuthorizationEndpoint, LoginCode, Person};
 use crate::store::lock::Held;
+use crate::terminal::{self, Lines, Typed};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use crate::vault::{StoreVault, pause};
 use crate::worker::Task;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::login_client::{self, Registered};
@@ -33,6 +36,8 @@ pub enum Opening {
     Browser,
     /// The address is printed.
     Nothing,
+    /// The address is printed, and the one that the browser ends at is read from the terminal.
+    Paste,
 }
 
 /// How a person logs in.
@@ -200,10 +205,14 @@ fn ask_person(
     let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
     let withheld = session.server.secret_variables();
     let open = |url: &str| browser::open(url, &withheld);
+    let input = terminal::stdin();
+    let mut lines = (opening == Opening::Paste).then(|| Lines::of(input.as_fd(), paste::LIMIT));
+    let mut read = |deadline| lines.as_mut().map_or(Typed::Ended, |lines| lines.next(deadline));
     let mut person = Person {
         terminal: &mut std::io::stderr(),
         open_browser: (opening == Opening::Browser).then_some(&open),
         is_remote: session.environment.is_ssh() || !session.environment.has_display(),
+        paste: (opening == Opening::Paste).then_some(&mut read),
         deadline: Some(deadline),
         cancelled: &|| false,
     };

@@ -30,6 +30,7 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
         timeout_seconds: merged.number("callbackTimeoutSeconds", 1..=DAY)?.unwrap_or(default.timeout_seconds),
         redirect_uri: merged.parsed("redirectUri", |text| redirect_uri(text, allow_remote))?,
         allow_remote,
+        pasted: false,
     };
     Ok(())
 }

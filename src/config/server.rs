@@ -129,6 +129,8 @@ pub struct Callback {
     pub redirect_uri: Option<String>,
     /// Whether a host that is not loopback was allowed on purpose.
     pub allow_remote: bool,
+    /// Whether the person brings the answer by hand, so that nothing listens (`login --paste`); no setting.
+    pub pasted: bool,
 }
 
 impl Default for Callback {
@@ -139,6 +141,7 @@ impl Default for Callback {
             timeout_seconds: 300,
             redirect_uri: None,
             allow_remote: false,
+            pasted: false,
         }
     }
 }

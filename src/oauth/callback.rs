@@ -11,6 +11,7 @@ mod address;
 mod connection;
 pub mod head;
 pub mod listener;
+pub mod paste;
 
 use crate::config::Callback;
 use crate::failure::Outcome;

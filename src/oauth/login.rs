@@ -15,13 +15,16 @@ mod page;
 pub use authorization::{Authorization, AuthorizationEndpoint};
 pub use page::refusal_of_page;
 
-use super::callback::Listener;
+use super::callback::{Ended, Listener, paste};
 use crate::config::Server;
 use crate::failure::Outcome;
 use crate::secret::Secret;
+use crate::terminal::Typed;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+/// How many addresses that are not the awaited one are looked at.
+const TRIES: u32 = 10;
 /// No login waits longer than this, in seconds, whatever is configured.
 const LONGEST: u64 = 24 * 60 * 60;
 
@@ -47,6 +50,8 @@ pub struct Person<'a> {
     pub open_browser: Option<OpenBrowser<'a>>,
     /// Whether their browser is likely on another machine: over SSH, or without a display.
     pub is_remote: bool,
+    /// How the address that the browser ended at is read, where the person pastes it; nothing listens then.
+    pub paste: Option<&'a mut dyn FnMut(Instant) -> Typed>,
     /// When the wait ends; by default after the server's `callbackTimeoutSeconds`.
     pub deadline: Option<Instant>,
     /// Whether the caller gave up meanwhile. Asked a hundred times a second: it must be cheap.
@@ -70,14 +75,47 @@ pub fn authorize(
         Instant::now() + Duration::from_secs(server.callback.timeout_seconds.min(LONGEST))
     });
     notice::announce(person.terminal, &server.name, authorization.url(), deadline);
+    if person.paste.is_some() {
+        return pasted(server, listener, authorization, person, deadline);
+    }
     if person.is_remote {
-        notice::forward(person.terminal, listener.tunnel().as_deref());
+        notice::forward(person.terminal, listener.tunnel().as_deref(), &server.name);
     }
     if let Some(open) = person.open_browser {
         notice::opened(person.terminal, &open(authorization.url()));
     }
     let ended = listener.wait(&authorization.expected_at(listener), deadline, person.cancelled);
+    code_of(ended, server, authorization)
+}
+
+fn code_of(ended: Ended, server: &Server, authorization: &Authorization) -> Outcome<LoginCode> {
     let code = ending::code_of(ended, server, authorization.issuer())
         .map_err(|failure| failure.of_server(&server.name))?;
     Ok(authorization.with_code(code))
+}
+
+/// The same without a listener: whatever is pasted is judged as the listener would judge it.
+fn pasted(
+    server: &Server,
+    listener: &Listener,
+    authorization: &Authorization,
+    person: &mut Person<'_>,
+    deadline: Instant,
+) -> Outcome<LoginCode> {
+    let (redirect_uri, expected) = (listener.redirect_uri(), authorization.expected_at(listener));
+    notice::ask_for_address(person.terminal, &redirect_uri);
+    let Some(read) = person.paste.as_mut() else { return code_of(Ended::Cancelled, server, authorization) };
+    for _ in 0..TRIES {
+        let ended = match read(deadline) {
+            Typed::Line(line) => paste::ended_by(&line, &redirect_uri, &expected),
+            Typed::Unusable => None,
+            Typed::Ended | Typed::Cancelled => Some(Ended::Cancelled),
+            Typed::TimedOut => Some(Ended::TimedOut),
+        };
+        if let Some(ended) = ended {
+            return code_of(ended, server, authorization);
+        }
+        notice::not_the_address(person.terminal, &redirect_uri);
+    }
+    code_of(Ended::Cancelled, server, authorization)
 }

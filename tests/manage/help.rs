@@ -32,7 +32,7 @@ const VERBS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("erase", &["[NAME]", "--request", "--if-generation", "--scope", "--revoke", "--timeout"]),
-    ("login", &["<NAME>", "--scope", "--url", "--interactive", "--timeout"]),
+    ("login", &["<NAME>", "--scope", "--url", "--interactive", "--paste", "--timeout"]),
     ("logout", &["<NAME>", "--scope", "--timeout"]),
     (
         "add",

@@ -80,6 +80,7 @@ fn every_supported_key_reaches_the_server() {
             timeout_seconds: 10,
             redirect_uri: some("https://cb.example.com/x"),
             allow_remote: true,
+            pasted: false,
         },
         resource: ResourceParameter::Omitted,
         trusted_issuer: some("https://other.example.com"),

@@ -22,6 +22,8 @@ pub fn default_redirect_uris(port: Option<u16>) -> Vec<String> {
     ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("http://{host}{port}{PATH}")).into()
 }
 
+/// The first of the ports for private use.
+const FIRST_PRIVATE_PORT: u16 = 49152;
 /// How often another random port is tried when the two families of `localhost` cannot have the same one.
 const TRIES: u32 = 16;
 
@@ -48,6 +50,8 @@ impl Plan {
         let redirect = callback.redirect_uri.as_deref().map(redirect).transpose()?;
         let addresses = addresses(callback, redirect.as_ref())?;
         let port = match &redirect {
+            // Nothing listens, so it does not matter what it leads through.
+            Some((_, url)) if callback.pasted => url.port_or_known_default().unwrap_or_default(),
             Some((_, url)) if callback.port == 0 => port_of(url)?,
             _ => callback.port,
         };
@@ -57,6 +61,16 @@ impl Plan {
     /// The same plan with any free port, unless a configured redirect URI fixes it.
     pub(super) fn with_any_port(self) -> Option<Self> {
         (self.redirect.is_none() && self.port != 0).then_some(Self { port: 0, ..self })
+    }
+
+    /// The port of the redirect URI where nothing listens: the fixed one, or any of those for private use
+    /// (RFC 6335, section 6).
+    pub(super) fn unheard_port(&self) -> Outcome<u16> {
+        let mut random = [0_u8; 2];
+        getrandom::fill(&mut random).map_err(|error| {
+            Failure::new(Code::Internal, format!("the system gives no random numbers ({error}); try again"))
+        })?;
+        Ok(if self.port == 0 { FIRST_PRIVATE_PORT | u16::from_ne_bytes(random) } else { self.port })
     }
 
     /// Binds every address, all on one port.

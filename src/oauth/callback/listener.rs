@@ -4,6 +4,8 @@
 //! peer can hold it: not by silence, not by half a request, not by hundreds of connections. It knows no
 //! server, no URL but its own, and what a request means is the judge's. Sockets close on drop.
 //!
+//! Where the person pastes the answer there are no sockets, and only the redirect URI is left.
+//!
 //! Limits: it looks at its sockets every 10 ms; an answer that comes after the deadline is lost.
 
 use super::address::{BindError, Plan};
@@ -55,13 +57,18 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens where `callback` says.
+    /// Listens where `callback` says, or nowhere if the answer is pasted.
     ///
     /// # Errors
     /// `config_invalid` for settings that cannot work; `unavailable` when the port is taken. The message
     /// names the setting and says what to do.
     pub fn bind(callback: &Callback) -> Outcome<Self> {
-        Self::on(Plan::of(callback)?)
+        let plan = Plan::of(callback)?;
+        if callback.pasted {
+            let port = plan.unheard_port()?;
+            return Ok(Self { plan, sockets: Vec::new(), port });
+        }
+        Self::on(plan)
     }
 
     /// Listens where `callback` says, or on any free port when that one is taken: for a client whose

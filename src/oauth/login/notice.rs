@@ -18,16 +18,38 @@ pub(super) fn announce(terminal: &mut dyn Write, server: &str, url: &str, deadli
 
 /// How a browser on another machine reaches the listener. Without a `tunnel` the redirect URI leads there
 /// by itself.
-pub(super) fn forward(terminal: &mut dyn Write, tunnel: Option<&str>) {
+pub(super) fn forward(terminal: &mut dyn Write, tunnel: Option<&str>, server: &str) {
     if let Some(tunnel) = tunnel {
-        let command = format!("ssh -L {tunnel} HOST");
+        let (command, server) = (format!("ssh -L {tunnel} HOST"), one_line(server));
         write(
             terminal,
             &format!(
-                "If that browser runs on another machine, first run there: {command} (HOST is this machine)\n"
+                "If that browser runs on another machine, first run there: {command} (HOST is this machine). Where that \
+                 cannot be done, run `mcp-credential login {server} --paste` instead.\n"
             ),
         );
     }
+}
+
+/// What to do with the address that the browser ends at.
+pub(super) fn ask_for_address(terminal: &mut dyn Write, redirect_uri: &str) {
+    let start = one_line(redirect_uri);
+    write(
+        terminal,
+        &format!(
+            "After the login that browser ends at an address that begins with {start} and most likely shows an error. \
+             Copy the whole address, paste it here and press Enter; what is pasted is not shown.\n"
+        ),
+    );
+}
+
+/// That something else was pasted; nothing of it is shown.
+pub(super) fn not_the_address(terminal: &mut dyn Write, redirect_uri: &str) {
+    let start = one_line(redirect_uri);
+    write(
+        terminal,
+        &format!("That is not the address of this login, which begins with {start}. Try again.\n"),
+    );
 }
 
 /// Whether a browser was opened.
