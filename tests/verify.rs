@@ -95,3 +95,16 @@ fn a_server_that_refuses_new_tokens_too_is_not_asked_again() {
     sandbox.run(&["get", "demo", "--verify", "always"]).succeeds();
     assert!(pings(&server) > 2);
 }
+
+#[test]
+fn a_token_goes_in_the_header_and_never_in_a_query_rule_21() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let answer = sandbox.run(&["get", "demo", "--verify", "always"]).succeeds().text("access_token");
+    sandbox.refresh().succeeds();
+    assert_eq!(pings(&server), 1);
+    for seen in server.requests() {
+        let in_query = seen.query.iter().any(|(name, value)| name == "access_token" || *value == answer);
+        assert!(!in_query && !seen.path.contains(&answer), "{seen:?}");
+    }
+}

@@ -1,4 +1,5 @@
-//! The promises and cases of docs/reliability.md are all there, and every test that it names exists.
+//! The promises and cases of docs/reliability.md and the rules of docs/conformance.md are all there, and every test
+//! that they name exists.
 //!
 //! Limit: whether a test proves what the page says is for people to judge.
 
@@ -7,6 +8,10 @@ use std::fs;
 use std::path::Path;
 
 const PAGE: &str = "docs/reliability.md";
+const RULES: &str = "docs/conformance.md";
+
+/// How many rules there are; the parts of one stand behind a full stop.
+const RULE_COUNT: usize = 26;
 
 /// The cases that have a letter besides their number.
 const LETTERED: [&str; 2] = ["51b", "74b"];
@@ -61,6 +66,22 @@ fn promises() -> Vec<String> {
 fn cases() -> Vec<String> {
     let numbers = (1..=80).map(|number| number.to_string());
     numbers.chain(LETTERED.map(str::to_owned)).collect()
+}
+
+/// The rules of a page in the order of their rows, each once, whatever number of parts it has.
+fn rules(page: &Page) -> Vec<usize> {
+    let number = |first: &str| first.split('.').next().unwrap().parse().unwrap_or_default();
+    let mut found: Vec<usize> = rows(page, "Rules").iter().map(|(first, _)| number(first)).collect();
+    found.dedup();
+    found
+}
+
+#[test]
+fn every_rule_names_tests_that_exist() {
+    let page = page(RULES);
+    assert_eq!(rules(&page), (1..=RULE_COUNT).collect::<Vec<_>>());
+    let named: Vec<String> = rows(&page, "Rules").into_iter().map(|(first, _)| first).collect();
+    assert_eq!(problems(&page, "Rules", &named), [""; 0]);
 }
 
 #[test]
