@@ -160,9 +160,7 @@ fn admit(session: &Session, wish: &Wish) -> Outcome<()> {
     let failure = Failure::new(code, "a login is needed").demanding(scopes);
     quiet::check(session, &failure)?;
     step_up::check(session, &failure)?;
-    if wish.step_up.is_some() {
-        step_up::count(session);
-    }
+    step_up::count(session);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Step-up: a login because the server wants more scopes (MCP authorization, "scope challenge handling"; rule 14).
 //!
-//! Owns which scopes such a login asks for, and how often a server may send a person to it: three times in ten
-//! minutes. A server that keeps asking ends in an error. A typed `login` always may, and ends the count.
+//! Owns which scopes such a login asks for, and how often a server may send a person to it. A server that keeps
+//! asking ends in an error. A typed `login` always may, and ends the count.
 
 use super::session::Session;
 use crate::clock;
@@ -9,7 +9,8 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::{Discovered, union};
 use crate::oauth::url::same_server;
 
-/// How many logins a server may cause within [`WINDOW`] by asking for more scopes.
+/// How many logins that nobody typed a server may cause within [`WINDOW`]. The one before it asked for more scopes
+/// is among them: a request of the caller is worth three authorizations at most.
 const LIMIT: usize = 3;
 /// For how long such a login counts, in seconds.
 const WINDOW: u64 = 600;
@@ -38,8 +39,8 @@ pub fn check(session: &Session, failure: &Failure) -> Outcome<()> {
     }
     let left = past.first().map_or(0, |oldest| oldest + WINDOW - clock::now());
     let text = format!(
-        "{}; it has asked for more in the same way {} times within ten minutes, so no browser is opened by itself for {} \
-         more minutes",
+        "{}; it has sent a person to log in {} times within ten minutes, so no browser is opened by itself for {} more \
+         minutes",
         failure.message,
         past.len(),
         left.div_ceil(60)
@@ -47,7 +48,7 @@ pub fn check(session: &Session, failure: &Failure) -> Outcome<()> {
     Err(failure.saying(text))
 }
 
-/// One more login for more scopes begins.
+/// One more login that nobody typed begins, whatever it is for.
 pub fn count(session: &Session) {
     let now = clock::now();
     session.slot().state().update(|state| {

@@ -128,6 +128,22 @@ fn a_narrower_grant_is_kept_and_shown_and_a_server_that_keeps_asking_ends_in_an_
 }
 
 #[test]
+fn the_login_before_is_one_of_the_three_that_a_server_may_cause_rule_14() {
+    let server = reading();
+    let sandbox = Sandbox::with(&server);
+    let first = sandbox.person(&["get", "demo", "--interactive", "always"], Decision::Approve);
+    assert_eq!(first.succeeds().text("source"), "login");
+    server.reconfigure(|settings| settings.granted_scope = Some("mcp:read".to_owned()));
+    for _ in 0..2 {
+        let object = refused(&server, &sandbox.generation(), 403, MORE);
+        with_person(&sandbox, &object, Decision::Approve).succeeds();
+    }
+    let object = refused(&server, &sandbox.generation(), 403, MORE);
+    with_person(&sandbox, &object, Decision::Approve).fails("insufficient_scope", 6);
+    assert_eq!(sandbox.opened().len(), 3);
+}
+
+#[test]
 fn a_person_who_says_no_is_not_asked_again_for_ten_minutes() {
     let server = reading();
     server.reconfigure(|settings| settings.consent = Consent::Form);
