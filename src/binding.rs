@@ -5,6 +5,7 @@ use crate::config::{ResourceParameter, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
+use crate::oauth::known;
 use crate::oauth::url::{endpoint, origin, same_server};
 use crate::request::HttpTarget;
 use crate::text::one_line;
@@ -84,6 +85,30 @@ fn other_token_origin(server: &Server, clear: &Clear) -> Option<(&'static str, S
     let origin_of = |url: &str| endpoint(url).map_or_else(|_| url.to_owned(), |url| origin(&url));
     let (stored, configured) = (origin_of(&clear.token_endpoint), origin_of(configured));
     (stored != configured).then_some(("tokenUrl", stored, configured))
+}
+
+/// Refuses to let a configured client, and what it was given, follow its server to another issuer than that of the
+/// stored login, unless the configuration names the authorization server (MCP authorization: credentials that no
+/// longer match are an error).
+///
+/// # Errors
+/// `untrusted_server` with both issuers.
+pub fn check_issuer(server: &Server, stored: &Clear, found: &Discovered) -> Outcome<()> {
+    let is_known = |(one, other): (&String, &String)| known::same_issuer(known::TABLE, server, one, other);
+    let same = stored.issuer == found.issuer
+        || stored.issuer.as_ref().zip(found.issuer.as_ref()).is_some_and(is_known);
+    if server.issuer.is_some() || server.token_url.is_some() || same {
+        return Ok(());
+    }
+    let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
+    let text = format!(
+        "the server now names the issuer {}, but client {} belongs to {}; if the client is registered at the new one as \
+         well, set `issuer` to it, else configure another client",
+        named(&found.issuer),
+        one_line(&stored.client_id),
+        named(&stored.issuer)
+    );
+    Err(Failure::new(Code::UntrustedServer, text).of_server(&server.name))
 }
 
 /// Refuses a caller that states another URL than the name is bound to.

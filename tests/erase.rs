@@ -73,7 +73,7 @@ fn a_scope_says_what_goes() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
     says(sandbox.run(&["erase", "demo", "--scope", "client"]), ERASED);
-    assert_eq!(sandbox.files(), ["demo.token.json", LOCKS[0], LOCKS[1]]);
+    assert_eq!(sandbox.files(), ["demo.token.json", LOCKS[0], LOCKS[1], "demo.token.json.state"]);
     sandbox.run(&["get", "demo"]).succeeds();
     says(sandbox.run(&["erase", "demo", "--scope", "client"]), NOTHING);
     sandbox.login("demo").succeeds();

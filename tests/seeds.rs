@@ -186,6 +186,54 @@ fn a_new_seed_takes_the_place_of_a_spent_one_and_of_a_login_that_has_ended() {
 }
 
 #[test]
+fn a_seed_does_not_follow_its_server_to_another_issuer_case_13() {
+    let (server, other) = (server(), support::server(3600));
+    let sandbox = with_refresh_token(&server);
+    sandbox.run(&["get", "demo"]).succeeds();
+    server.revoke_families();
+    sandbox.refresh().fails("interaction_required", 4);
+    sandbox.forget_state();
+    let (resource, issuer) = (server.mcp_url(), other.issuer());
+    other.reconfigure(|settings| settings.resource = Some(resource));
+    server.reconfigure(|settings| settings.authorization_servers = Some(vec![issuer]));
+    let seed = refresh_token(&server);
+    let demo = |oauth2: Value| json!({"servers": {"demo": {"url": server.mcp_url(), "oauth2": oauth2}}});
+    sandbox.write_config(&demo(json!({"clientId": "app", "refreshToken": seed})));
+    let refused = sandbox.refresh().fails("untrusted_server", 5);
+    assert!(
+        refused.stderr.contains(&server.issuer()) && refused.stderr.contains(&other.issuer()),
+        "{refused:?}"
+    );
+    assert_eq!(other.token_requests().len(), 0);
+    // It was not spent, and goes where it belongs.
+    sandbox.forget_state();
+    server.reconfigure(|settings| settings.authorization_servers = None);
+    assert_eq!(sandbox.refresh().succeeds().text("source"), "granted");
+}
+
+#[test]
+fn a_seed_whose_success_had_to_be_refused_may_be_spent() {
+    let server = server();
+    let sandbox = with_refresh_token(&server);
+    let unusable = Fault::body(200, "application/json", r#"{"access_token":"x","token_type":"mac"}"#);
+    server.fault(Endpoint::Refresh, unusable.after_commit(), Times::Next(1));
+    sandbox.run(&["get", "demo"]).fails("untrusted_server", 5);
+    sandbox.forget_state();
+    let said = spent(sandbox.run(&["get", "demo"]));
+    assert!(said.contains("was sent before"), "{said}");
+}
+
+#[test]
+fn erasing_one_token_leaves_the_seed_of_the_next_login_alone() {
+    let server = server();
+    let sandbox = with_refresh_token(&server);
+    sandbox.run(&["erase", "demo", "--if-generation", "older"]).succeeds();
+    assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("source"), "granted");
+    sandbox.run(&["erase", "demo", "--if-generation", &sandbox.generation()]).succeeds();
+    spent(sandbox.run(&["get", "demo"]));
+}
+
+#[test]
 fn a_stored_login_is_used_and_its_seed_is_left_alone() {
     let server = server();
     let minted = server.issue_refresh_family("app", "");

@@ -107,8 +107,11 @@ fn take(order: &Order, slot: &Slot, seeds: &Seeds) -> Outcome<Option<Taken>> {
         if taken.record.as_ref().is_some_and(|record| !order.only.allows(record)) {
             return Ok(None);
         }
-        // First of all: a seed must not bring back what is erased, even when this process ends here.
-        slot.spend_seeds(&held, &seeds.secrets(), order.scope == EraseScope::All)?;
+        // First of all: a seed must not bring back what is erased, even when this process ends here. Who means
+        // one token does not mean the seed of the next.
+        if taken.record.is_some() || matches!(order.only, Only::Any) {
+            slot.spend_seeds(&held, &seeds.secrets(), order.scope == EraseScope::All)?;
+        }
         taken.any |= slot.erase(claim)?;
     }
     if order.scope != EraseScope::Tokens {

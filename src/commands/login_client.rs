@@ -2,15 +2,15 @@
 //! whose metadata document the server reads; the one registered before; one that is registered now.
 
 use super::session::Session;
+use crate::binding;
 use crate::client;
 use crate::clock;
 use crate::config::{AuthMethod, Callback};
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::oauth::callback::Listener;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::http::Http;
-use crate::oauth::known;
 use crate::oauth::registration::register;
 use crate::oauth::url::same_server;
 use crate::store::client::{ClientClear, ClientRecord};
@@ -79,30 +79,12 @@ fn by_document(session: &Session, found: &Discovered, url: &str) -> Outcome<Clie
     })
 }
 
-/// A configured client belongs to the issuer that it logged in at, unless the configuration says otherwise
-/// (MCP authorization: credentials that no longer match are an error).
+/// A configured client stays with the issuer that it logged in at.
 fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -> Outcome<()> {
     let server = &session.server;
     let stored = session.slot().peek_clear().ok().flatten().filter(|clear| clear.client_id == client_id);
-    let Some(stored) = stored.filter(|stored| same_server(&stored.url, &server.url)) else { return Ok(()) };
-    let same = stored.issuer == found.issuer
-        || stored
-            .issuer
-            .as_deref()
-            .zip(found.issuer.as_deref())
-            .is_some_and(|(one, other)| known::same_issuer(known::TABLE, server, one, other));
-    if server.issuer.is_some() || server.token_url.is_some() || same {
-        return Ok(());
-    }
-    let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
-    let text = format!(
-        "the server now names the issuer {}, but client {} belongs to {}; if the client is registered at the new one as \
-         well, set `issuer` to it, else configure another client",
-        named(&found.issuer),
-        one_line(client_id),
-        named(&stored.issuer)
-    );
-    Err(Failure::new(Code::UntrustedServer, text).of_server(&server.name))
+    let stored = stored.filter(|stored| same_server(&stored.url, &server.url));
+    stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored, found))
 }
 
 /// The stored registration that belongs here and whose redirect URI can be listened on.

@@ -148,20 +148,38 @@ impl Slot<'_> {
     }
 
     /// Notes whether the server has refused the client of that identifier. One that is not stored is passed
-    /// over, and where nothing changes nothing is written.
+    /// over, and where nothing changes nothing is written. The caller has the login lock, as whoever registers.
     ///
     /// # Errors
     /// Those of reading and saving.
     pub fn mark_client(&self, client_id: &str, suspect: bool) -> Outcome<()> {
-        let Some(mut record) = self.client()? else { return Ok(()) };
+        self.marked(client_id, suspect)?.map_or(Ok(()), |record| self.save_client(&record))
+    }
+
+    /// The same for a caller without the login lock. While a login is under way nothing is noted: what it registers
+    /// must not be lost.
+    ///
+    /// # Errors
+    /// As [`Slot::mark_client`], and those of the lock.
+    pub fn mark_client_apart(&self, client_id: &str, suspect: bool) -> Outcome<()> {
+        if self.marked(client_id, suspect)?.is_none() {
+            return Ok(());
+        }
+        match self.login_lock().try_take()? {
+            Some(_held) => self.mark_client(client_id, suspect),
+            None => Ok(()),
+        }
+    }
+
+    /// The registrations with that mark; `None` where it changes nothing.
+    fn marked(&self, client_id: &str, suspect: bool) -> Outcome<Option<ClientRecord>> {
+        let Some(mut record) = self.client()? else { return Ok(None) };
         let changed = |of: &mut ClientClear| {
             of.client_id == client_id && std::mem::replace(&mut of.suspect, suspect) != suspect
         };
         let newest = changed(&mut record.clear);
-        if newest || record.former.as_mut().is_some_and(|former| changed(&mut former.clear)) {
-            self.save_client(&record)?;
-        }
-        Ok(())
+        let any = newest || record.former.as_mut().is_some_and(|former| changed(&mut former.clear));
+        Ok(any.then_some(record))
     }
 
     /// Removes the registration; `false` where there was none.

@@ -153,6 +153,7 @@ fn first_grant(
     }
     demand::refuse_moved(job, stored.map(|stored| &stored.clear), challenge)?;
     let found = demand::widened_scope(discover(&http(&job.network)?, server, challenge)?, challenge);
+    stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored.clear, &found))?;
     // Without a client it is the assertion alone that says who asks.
     let client_id = server.client_id.as_deref().unwrap_or_default();
     let client = client::configured(server, client_id, job.secrets.client.clone(), &found)?;

@@ -240,7 +240,13 @@ impl<'a> Redemption<'a> {
     }
 
     fn mark_client(&self, plan: &Plan, suspect: bool) {
-        if let Err(failure) = self.slot.mark_client(&plan.request.client.client_id, suspect) {
+        let client_id = &plan.request.client.client_id;
+        let marked = match self.job.task {
+            // The login that waits for us has the login lock.
+            Task::Exchange { .. } => self.slot.mark_client(client_id, suspect),
+            Task::Renew { .. } => self.slot.mark_client_apart(client_id, suspect),
+        };
+        if let Err(failure) = marked {
             log::warn!("the registration could not be marked: {}", failure.message);
         }
     }

@@ -7,6 +7,7 @@
 
 use super::job::Task;
 use crate::config::Network;
+use crate::failure::Code;
 use crate::oauth::grant::{self, Answer, GrantRequest, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use std::thread;
@@ -61,7 +62,7 @@ struct Sender {
 impl Sender {
     /// How long to wait before the request is sent again; `None` when it is not.
     fn pause_before_next(&mut self, answer: &Answer) -> Option<Duration> {
-        self.in_doubt |= matches!(answer, Answer::Ambiguous(_) | Answer::Unclear(_));
+        self.in_doubt |= may_have_spent(answer);
         let pause = match answer {
             Answer::Ambiguous(_) if !self.repeated => {
                 self.repeated = true;
@@ -76,6 +77,15 @@ impl Sender {
         };
         let in_time = Instant::now() + pause < self.deadline;
         (self.tries < TRIES && pause <= LONGEST_PAUSE && in_time).then_some(pause)
+    }
+}
+
+/// Whether the request may have taken effect although nothing came of it. A success that must not be used has.
+fn may_have_spent(answer: &Answer) -> bool {
+    match answer {
+        Answer::Ambiguous(_) | Answer::Unclear(_) => true,
+        Answer::Refused(failure) => failure.code == Code::UntrustedServer,
+        Answer::Granted(_) | Answer::Pending { .. } | Answer::Dead(_) | Answer::Transient(_) => false,
     }
 }
 
@@ -115,7 +125,7 @@ fn outcome(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Code, Failure};
+    use crate::failure::Failure;
 
     fn sender() -> Sender {
         Sender {
@@ -161,6 +171,15 @@ mod tests {
         let lost = Answer::Ambiguous(Failure::new(Code::Unavailable, "reset"));
         assert_eq!(sender.pause_before_next(&lost), Some(Duration::ZERO));
         assert_eq!(sender.pause_before_next(&lost), None);
+    }
+
+    #[test]
+    fn a_success_that_must_not_be_used_is_final_and_leaves_a_doubt() {
+        for (code, doubt) in [(Code::UntrustedServer, true), (Code::Denied, false)] {
+            let mut sender = sender();
+            assert_eq!(sender.pause_before_next(&Answer::Refused(Failure::new(code, "no"))), None);
+            assert_eq!(sender.in_doubt, doubt);
+        }
     }
 
     #[test]

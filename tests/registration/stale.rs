@@ -102,3 +102,23 @@ fn a_refusal_of_the_client_that_passes_is_not_remembered() {
     sandbox.login("demo").succeeds();
     assert_eq!(server.registrations().len(), 1);
 }
+
+#[test]
+fn a_refused_refresh_writes_no_registration_while_a_login_is_under_way() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let registration = || fs::read_to_string(sandbox.state("oauth/demo.client.json")).unwrap();
+    let refused = || {
+        server.fault(Endpoint::Refresh, Fault::json_error(401, "invalid_client"), Times::Next(1));
+        sandbox.refresh().fails("invalid_client", 6);
+        sandbox.forget_state();
+    };
+    let before = registration();
+    let login = fs::File::open(sandbox.state("oauth/demo.token.json.login")).unwrap();
+    login.lock().unwrap();
+    refused();
+    assert_eq!(registration(), before, "the login may have registered a client meanwhile");
+    drop(login);
+    refused();
+    assert_ne!(registration(), before);
+}
