@@ -257,6 +257,20 @@ fn a_hostile_address_or_code_is_neither_shown_nor_opened() {
 }
 
 #[test]
+fn a_page_of_somebody_else_is_shown_to_nobody_who_did_not_ask_for_a_code() {
+    for member in ["verification_uri", "verification_uri_complete"] {
+        let answer = Patch::new().set(member, "https://other.example/device");
+        let server = server_with(Device { answer, ..Device::default() }, Settings::default());
+        let sandbox = Sandbox::with(&server);
+        let login = sandbox.login("demo").succeeds();
+        assert!(!login.stderr.contains("other.example"), "{}", login.stderr);
+        assert_eq!((sandbox.opened().len(), polls(&server).len()), (1, 0));
+        let asked = sandbox.run(&["login", "demo", "--device", "--timeout", "2"]);
+        assert!(asked.stderr.contains("https://other.example/device\n"), "{}", asked.stderr);
+    }
+}
+
+#[test]
 fn a_server_that_does_not_let_the_client_do_it_gets_a_browser_login_unless_a_code_was_asked_for() {
     let client = Client::public("app").redirect_uri("http://127.0.0.1/callback").any_loopback_port();
     let server = server_with(Device::default(), Settings { clients: vec![client], ..Settings::default() });

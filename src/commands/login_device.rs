@@ -19,12 +19,14 @@ use crate::oauth::grant::{
     Client, DEVICE_CODE, DeviceAuthorization, GrantRequest, TokenRequest, device_authorization,
 };
 use crate::oauth::http::Http;
+use crate::oauth::url::origin;
 use crate::text::one_line;
 use crate::token::Clear;
 use crate::vault::{StoreVault, pause};
 use crate::worker::Task;
 use std::thread;
 use std::time::{Duration, Instant};
+use url::Url;
 
 /// How much longer the pause gets when the server asks to be asked less often (section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -56,6 +58,10 @@ pub fn instead(
         (_, Some(false) | None) => return Ok(None),
     };
     match begin(session, http, found) {
+        Ok(login) if !asked_for && !login.is_at_home(found) => {
+            log::info!("no login on another device: its page is not the authorization server's own");
+            Ok(None)
+        }
         Ok(login) => login.finish(vault, way.opening, deadline).map(Some),
         Err(failure) if !asked_for && is_refusal(&failure) => {
             log::info!("no login on another device: {}", failure.message);
@@ -152,6 +158,16 @@ fn request(session: &Session, found: &Discovered, client: &Client, grant: GrantR
 }
 
 impl Login<'_> {
+    /// Whether the pages are the authorization server's own. One elsewhere may be that of another service, and the
+    /// code be that of a stranger's login there (section 5.4): nobody is sent to it unasked.
+    fn is_at_home(&self, found: &Discovered) -> bool {
+        let own = self.session.server.device_authorization_url.as_ref().or(found.issuer.as_ref());
+        let origin_of = |text: &String| Url::parse(text).ok().map(|url| origin(&url));
+        let home = own.and_then(origin_of);
+        let pages = [Some(&self.codes.verification_uri), self.codes.verification_uri_complete.as_ref()];
+        home.is_some() && pages.into_iter().flatten().all(|page| origin_of(page) == home)
+    }
+
     fn finish(self, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
         let end = deadline.min(self.end);
         self.show(opening, end);
