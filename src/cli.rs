@@ -297,6 +297,18 @@ pub struct AddArgs {
     /// A client metadata document that describes this client, for servers that read one
     #[arg(long, value_name = "URL")]
     pub client_metadata_url: Option<String>,
+    /// Where the server's resource metadata is, if it names another origin
+    #[arg(long, value_name = "URL")]
+    pub metadata_url: Option<String>,
+    /// The exact other name under which the authorization server is believed
+    #[arg(long, value_name = "ISSUER")]
+    pub trusted_issuer: Option<String>,
+    /// Believe that the authorization server knows PKCE although it does not say so
+    #[arg(long)]
+    pub allow_missing_pkce_metadata: bool,
+    /// A private host that the server may name; may be repeated, and replaces those of before
+    #[arg(long, value_name = "HOST")]
+    pub allow_private_host: Vec<String>,
     /// A fixed port for the redirect URI, where the server knows one exactly
     #[arg(long, value_name = "PORT")]
     pub callback_port: Option<u16>,

@@ -43,6 +43,17 @@ fn is_invisible(character: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// A command as a person types it into a shell. A server may have put words into it that a shell would act on.
+#[must_use]
+pub fn command_line<S: AsRef<str>>(words: &[S]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    let quoted = |word: &S| {
+        let word = word.as_ref();
+        if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 fn cut(line: String) -> String {
     if line.chars().nth(LINE_LIMIT).is_none() {
         return line;

@@ -37,7 +37,7 @@ fn a_description_on_another_origin_is_not_fetched_unless_the_configuration_names
     let challenge = vec![format!("Bearer resource_metadata=\"{place}\"")];
     server.reconfigure(|settings| settings.challenge.raw = Some(challenge));
     let said = is_not_trusted(&server);
-    assert!(said.contains(&other.origin()) && said.contains("metadataUrl"), "{said}");
+    assert!(said.contains(&other.origin()) && said.contains("--metadata-url"), "{said}");
     assert_eq!(other.connections(), 0);
     let resource = server.mcp_url();
     other.reconfigure(|settings| settings.resource = Some(resource));
@@ -285,4 +285,32 @@ fn metadata_that_drips_costs_a_login_its_time_and_the_next_one_succeeds_case_21(
         server.clear_faults();
         sandbox.login("demo").succeeds();
     }
+}
+
+/// What a refused login advises to run, typed into a shell as it stands.
+#[track_caller]
+fn follow_the_advice(sandbox: &Sandbox) {
+    let refused = sandbox.run(&["login", "demo"]).ends("untrusted_server", 5);
+    let advice = refused.stderr.split('`').find(|text| text.starts_with("mcp-credential add demo "));
+    let options = advice.unwrap_or_else(|| panic!("{refused:?}")).strip_prefix("mcp-credential ").unwrap();
+    support::ran(sandbox.shell(&format!("\"$0\" {options}")).output().unwrap()).succeeds();
+}
+
+#[test]
+fn the_command_that_a_refusal_names_allows_what_was_refused_and_nothing_else() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    let other = "https://$(id).example/it's";
+    server.reconfigure(|settings| {
+        settings.issuer = Some(other.to_owned());
+        settings.iss.value = Some(other.to_owned());
+    });
+    follow_the_advice(&sandbox);
+    server.reconfigure(|settings| {
+        settings.server_metadata = Patch::new().remove("code_challenge_methods_supported");
+    });
+    follow_the_advice(&sandbox);
+    sandbox.login("demo").succeeds();
+    server.reconfigure(|settings| settings.issuer = Some("https://third.example".to_owned()));
+    sandbox.run(&["login", "demo"]).ends("untrusted_server", 5);
 }

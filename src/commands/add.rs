@@ -35,12 +35,20 @@ fn new_server(args: &AddArgs) -> NewServer {
         ("authorizationUrl", &args.authorization_url),
         ("issuer", &args.issuer),
         ("clientMetadataUrl", &args.client_metadata_url),
+        ("metadataUrl", &args.metadata_url),
+        ("trustedIssuer", &args.trusted_issuer),
     ];
     let mut new = NewServer::new(&args.url);
     for (key, value) in options {
         if let Some(value) = value {
             new = new.with(key, value.as_str());
         }
+    }
+    if args.allow_missing_pkce_metadata {
+        new = new.with("allowMissingPkceMetadata", true);
+    }
+    if !args.allow_private_host.is_empty() {
+        new = new.with("allowPrivateHosts", args.allow_private_host.clone());
     }
     match args.callback_port {
         Some(port) => new.with("callbackPort", port),

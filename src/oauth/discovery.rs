@@ -24,7 +24,7 @@ use crate::oauth::challenge::Challenge;
 use crate::oauth::known::{self, Known};
 use crate::oauth::reach::may_name;
 use crate::oauth::url::origin;
-use crate::text::one_line;
+use crate::text::{command_line, one_line};
 use metadata::AuthorizationServer;
 use resource::Published;
 use serde::{Deserialize, Serialize};
@@ -240,10 +240,11 @@ impl<'a> Story<'a> {
         }
         self.may_name(&url).map_err(|kind| {
             let host = url.host_str().unwrap_or_default();
+            let hosts = self.server.allow_private_hosts.iter().map(String::as_str).chain([host]);
+            let options: Vec<&str> = hosts.flat_map(|host| ["--allow-private-host", host]).collect();
             self.untrusted(&format!(
-                "its {what} is {shown}, {kind}, which a server on another host must not name; if that is meant, add \
-                 \"{host}\" to `allowPrivateHosts` of {}",
-                self.server.name
+                "its {what} is {shown}, {kind}, which a server on another host must not name; if that is meant, {}",
+                self.allowing("allowPrivateHosts", &options)
             ))
         })?;
         Ok(url)
@@ -257,6 +258,16 @@ impl<'a> Story<'a> {
             Some(issuer) if may_name(&issuer, url, allowed).is_ok() => Ok(()),
             _ => may_name(&self.url, url, allowed),
         }
+    }
+
+    /// The command that allows what was refused; where a word of it cannot be shown as it is, the setting.
+    fn allowing(&self, setting: &str, options: &[&str]) -> String {
+        let Server { name, url, .. } = self.server;
+        if options.iter().any(|word| one_line(word) != **word) {
+            return format!("set `{setting}` of {name} by hand");
+        }
+        let words = [&["mcp-credential", "add", name, url], options].concat();
+        format!("run `{}`", command_line(&words))
     }
 
     fn untrusted(&self, reason: &str) -> Failure {

@@ -9,6 +9,7 @@ use crate::broker::Answer;
 use crate::cli::Format;
 use crate::config::Server;
 use crate::failure::{Code, Failure, Outcome};
+use crate::text::command_line;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
@@ -88,20 +89,11 @@ pub fn note(text: &str) {
 
 /// The failure with the command that helps, where there is one and its text does not name it already.
 fn spoken(failure: &Failure) -> String {
-    let command = native::login_command(failure).map(|command| format!("`{}`", typed(&command)));
+    let command = native::login_command(failure).map(|command| format!("`{}`", command_line(&command)));
     match command.filter(|command| !failure.message.contains(command)) {
         Some(command) => format!("{failure}; run {command}"),
         None => failure.to_string(),
     }
-}
-
-/// A command as a person types it into a shell. A server may have put words into it that a shell would act on.
-fn typed(command: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-    let quoted = |word: &String| {
-        if word.chars().all(plain) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    command.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

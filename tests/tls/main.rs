@@ -111,7 +111,7 @@ fn a_public_server_that_names_a_host_of_this_network_is_not_trusted_case_15() {
         server.reconfigure(|settings| settings.authorization_servers = Some(vec![named.to_owned()]));
         let sandbox = sandbox(url, &defaults, &json!({}));
         let ran = sandbox.run(&["login", "demo", "--timeout", "60"]).ends("untrusted_server", 5);
-        assert!(ran.stderr.contains(named) && ran.stderr.contains("allowPrivateHosts"), "{named} {ran:?}");
+        assert!(ran.stderr.contains(named) && ran.stderr.contains("--allow-private-host"), "{named} {ran:?}");
         assert_eq!((sandbox.opened(), server.registrations().len()), (vec![], 0), "{named}");
     }
     let allowed = json!({"allowPrivateHosts": ["127.0.0.1"]});

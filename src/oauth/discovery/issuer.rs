@@ -144,16 +144,17 @@ fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
 }
 
 fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {
-    let (expected, name) = (one_line(expected), &story.server.name);
+    let expected = one_line(expected);
     if issuer.is_empty() {
         return story.untrusted(&format!(
             "the metadata of its authorization server {expected} names no issuer; ask whoever runs it"
         ));
     }
-    let issuer = one_line(issuer);
     story.untrusted(&format!(
-        "the metadata of its authorization server {expected} names another issuer, {issuer}; if you know that both are \
-         the same, set `trustedIssuer` of {name} to \"{issuer}\""
+        "the metadata of its authorization server {expected} names another issuer, {}; if you know that both are \
+         the same, {}",
+        one_line(issuer),
+        story.allowing("trustedIssuer", &["--trusted-issuer", issuer])
     ))
 }
 

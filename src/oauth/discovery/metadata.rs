@@ -82,8 +82,8 @@ fn advertises_s256(document: &Document) -> bool {
 fn no_pkce(story: &Story, issuer: &str) -> Failure {
     story.untrusted(&format!(
         "its authorization server {} does not say that it supports PKCE with S256, so a login there would be unprotected; \
-         if you know that it does, set `allowMissingPkceMetadata` of {} to true",
+         if you know that it does, {}",
         crate::text::one_line(issuer),
-        story.server.name
+        story.allowing("allowMissingPkceMetadata", &["--allow-missing-pkce-metadata"])
     ))
 }

@@ -67,17 +67,16 @@ fn places(story: &Story, challenge: Option<&Challenge>) -> Outcome<Vec<Url>> {
 /// The place that the challenge names. It must be on the server's own origin (case 9): anything else could
 /// bind the login to a stranger's authorization server.
 fn named_place(story: &Story, text: &str) -> Outcome<Url> {
-    let refuse = |why: &str| {
-        story.untrusted(&format!(
-            "it names {} as the place of its metadata: {why}; if you trust that place, set `metadataUrl` of {} to it",
-            one_line(text),
-            story.server.name
-        ))
+    let refuse = |why: &str, advice: &str| {
+        story.untrusted(&format!("it names {} as the place of its metadata: {why}; {advice}", one_line(text)))
     };
-    let place = story.url.join(text).map_err(|_| refuse("it is not a URL"))?;
-    let place = endpoint(place.as_str()).map_err(|why| refuse(&why))?;
+    let unusable = |why: &str| refuse(why, "ask whoever runs the server");
+    let place = story.url.join(text).map_err(|_| unusable("it is not a URL"))?;
+    let place = endpoint(place.as_str()).map_err(|why| unusable(&why))?;
     if origin(&place) != origin(&story.url) {
-        return Err(refuse("it is on another origin than the server"));
+        let advice = story.allowing("metadataUrl", &["--metadata-url", place.as_str()]);
+        let why = "it is on another origin than the server";
+        return Err(refuse(why, &format!("if you trust that place, {advice}")));
     }
     Ok(place)
 }

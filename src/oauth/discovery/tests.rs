@@ -323,7 +323,7 @@ fn endpoints_that_are_no_https_endpoints_are_refused_case_14() {
 fn private_and_metadata_addresses_are_refused_unless_the_host_is_allowed_case_15() {
     let document = with(authorization(""), &value!({"token_endpoint": "https://169.254.169.254/token"}));
     let server = world(&[(OAUTH, document)]);
-    refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "`allowPrivateHosts`");
+    refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "--allow-private-host ");
     let allowed = Server { allow_private_hosts: vec!["169.254.169.254".to_owned()], ..at(&server, "/mcp") };
     assert_eq!(run(&allowed).unwrap().token_endpoint, "https://169.254.169.254/token");
 }

@@ -86,7 +86,7 @@ fn the_exact_other_issuer_of_the_configuration_is_trusted_and_no_third_one() {
     let (_, found) = identity("BASE/", "https://accounts.example.com", Some("https://accounts.example.com"));
     assert_eq!(found.unwrap().issuer.as_deref(), Some("https://accounts.example.com"));
     let (_, found) = identity("BASE/", "https://accounts.example.com/", Some("https://accounts.example.com"));
-    refused(found, Code::UntrustedServer, "`trustedIssuer` of demo to \"https://accounts.example.com/\"");
+    refused(found, Code::UntrustedServer, "mcp --trusted-issuer https://accounts.example.com/`");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_login_without_advertised_pkce_is_refused_unless_it_is_allowed_case_16() {
     ] {
         let server =
             world(&[("/.well-known/oauth-protected-resource/mcp", resource("/mcp")), (OAUTH, document)]);
-        refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "`allowMissingPkceMetadata` of demo");
+        refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "mcp --allow-missing-pkce-metadata`");
         run(&Server { allow_missing_pkce_metadata: true, ..at(&server, "/mcp") }).unwrap();
         run(&Server { grant: Grant::ClientCredentials, ..at(&server, "/mcp") }).unwrap();
     }
@@ -237,7 +237,7 @@ fn a_double_of_each_known_server_is_believed_by_its_row_alone() {
         };
         let found = with_row(&here, &published, row.issuer, &demo).unwrap();
         assert_eq!(found.issuer.as_deref(), Some(row.issuer), "{row:?}");
-        let refuses = |outcome| refused(outcome, Code::UntrustedServer, "`trustedIssuer`");
+        let refuses = |outcome| refused(outcome, Code::UntrustedServer, "--trusted-issuer ");
         refuses(with_row(&elsewhere, &published, row.issuer, &demo));
         refuses(with_row(&here, &elsewhere, row.issuer, &demo));
         refuses(with_row(&here, &published, "https://other.example.com", &demo));

@@ -54,10 +54,16 @@ fn only_a_401_brings_a_challenge() {
 fn a_place_on_another_origin_is_refused_and_not_fetched_case_9() {
     let (server, other) = (sound(), sound());
     let place = other.url("/.well-known/oauth-protected-resource/mcp");
-    for bad in [place.as_str(), "javascript:alert(1)", "http://example.com/x", "//example.com/x", "https://"]
-    {
+    let ask = "ask whoever runs the server";
+    for (bad, advice) in [
+        (place.as_str(), "--metadata-url "),
+        ("javascript:alert(1)", ask),
+        ("http://example.com/x", ask),
+        ("//example.com/x", ask),
+        ("https://", ask),
+    ] {
         let outcome = discover(&testing::http(), &at(&server, "/mcp"), Some(&challenge(Some(bad), None)));
-        refused(outcome, Code::UntrustedServer, "`metadataUrl`");
+        refused(outcome, Code::UntrustedServer, advice);
     }
     assert!(server.seen().is_empty() && other.seen().is_empty());
 }
