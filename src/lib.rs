@@ -19,6 +19,7 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod dpop;
 pub mod failure;
 pub mod jose;
 pub mod logging;

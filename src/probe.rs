@@ -5,16 +5,19 @@
 //! Only a 401 with a challenge counts; whatever else happens, the token is kept. Where a token that was just
 //! issued is refused as well, asking proves nothing and is left off for ten minutes.
 
+use crate::broker::Answer;
 use crate::clock;
 use crate::config::{Network, Server};
-use crate::oauth::http::{Http, Limits};
-use crate::oauth::ping::{ping, rejects_token};
-use crate::oauth::url::endpoint;
-use crate::secret::Secret;
+use crate::dpop::prove;
+use crate::jose::dpop::Target;
+use crate::oauth::http::{Http, Limits, Reply};
+use crate::oauth::ping::{Shown, ping, rejects_token, wants_nonce};
+use crate::oauth::url::{endpoint, origin};
 use crate::store::Slot;
-use crate::store::state::Probed;
+use crate::store::state::{NonceFor, Probed};
 use crate::vault::pause;
 use std::time::{Duration, Instant};
+use url::Url;
 
 /// How long the question may take, if the call has that long.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -51,9 +54,10 @@ impl<'a> Probe<'a> {
         self.slot.state().read().probe_off_until.is_some_and(|until| now < until && until - now <= OFF_FOR)
     }
 
-    /// Whether the server refuses the token of `generation`.
+    /// Whether the server refuses the token of `answer`.
     #[must_use]
-    pub fn rejects(&self, generation: &str, token: &Secret) -> bool {
+    pub fn rejects(&self, answer: &Answer) -> bool {
+        let generation = &answer.clear.generation;
         let deadline = Instant::now() + self.time_left();
         let mut lock = self.slot.probe_lock();
         loop {
@@ -62,7 +66,7 @@ impl<'a> Probe<'a> {
             }
             match lock.try_take() {
                 Ok(Some(_held)) => {
-                    return self.known(generation).unwrap_or_else(|| self.ask(generation, token));
+                    return self.known(generation).unwrap_or_else(|| self.ask(answer));
                 }
                 Ok(None) if Instant::now() < deadline => pause(deadline),
                 // Nobody could be asked in time: the token is kept.
@@ -78,29 +82,54 @@ impl<'a> Probe<'a> {
         (age < SHARED_MS).then_some(probed.rejected)
     }
 
-    fn ask(&self, generation: &str, token: &Secret) -> bool {
+    fn ask(&self, answer: &Answer) -> bool {
         if self.time_left().is_zero() {
             return false;
         }
         // A question that was not answered says nothing to others.
-        let Some(rejected) = self.send(token) else { return false };
-        let probed = Probed { generation: generation.to_owned(), at_ms: clock::now_ms(), rejected };
+        let Some(rejected) = self.send(answer) else { return false };
+        let generation = answer.clear.generation.clone();
+        let probed = Probed { generation, at_ms: clock::now_ms(), rejected };
         self.slot.state().update(|state| state.probe = Some(probed.clone()));
         rejected
     }
 
-    fn send(&self, token: &Secret) -> Option<bool> {
+    fn send(&self, answer: &Answer) -> Option<bool> {
         let limits = Limits { connect: self.time_left(), total: self.time_left() };
         let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, limits)) else {
             return None;
         };
-        match ping(&http.until(self.deadline), &url, Some(token)) {
-            Ok(reply) => Some(rejects_token(&reply)),
+        let http = http.until(self.deadline);
+        let mut reply = self.ping(&http, &url, answer)?;
+        if wants_nonce(&reply) && self.keep_nonce(&url, &reply) {
+            reply = self.ping(&http, &url, answer)?;
+        }
+        self.keep_nonce(&url, &reply);
+        Some(rejects_token(&reply))
+    }
+
+    fn ping(&self, http: &Http, url: &Url, answer: &Answer) -> Option<Reply> {
+        let target = Target { method: "POST", url, nonce: None };
+        let proof = prove(self.slot, answer, target);
+        let proof = proof.map_err(|failure| log::debug!("{}", failure.message)).ok()?;
+        let shown = Shown { token: &answer.access_token, proof: proof.as_ref() };
+        match ping(http, url, Some(shown)) {
+            Ok(reply) => Some(reply),
             Err(fault) => {
                 log::debug!("the server could not be asked about the token, which is kept: {fault}");
                 None
             }
         }
+    }
+
+    /// Keeps the nonce that the server has provided, if it has.
+    fn keep_nonce(&self, url: &Url, reply: &Reply) -> bool {
+        let nonce = reply.dpop_nonce();
+        if let Some(nonce) = nonce {
+            let place = origin(url);
+            self.slot.state().update(|state| state.keep_nonce(NonceFor::Resource, &place, nonce));
+        }
+        nonce.is_some()
     }
 
     /// Leaves asking off for a while: the server refuses what was just issued for it.

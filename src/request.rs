@@ -72,6 +72,12 @@ impl Request {
         response.challenge.as_ref().filter(|_| refuses)
     }
 
+    /// Whether the server refused the proof that went with the token and not the token, which is good then.
+    #[must_use]
+    pub fn blames_proof(&self) -> bool {
+        self.challenge().is_some_and(Challenge::blames_proof)
+    }
+
     /// The scopes that the server demands beyond those of the token (RFC 6750, section 3.1,
     /// `insufficient_scope`). An empty list: it demands more and does not say what.
     #[must_use]

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 
 /// `predecessor` of a record that replaced nothing.
 pub const NO_PREDECESSOR: &str = "none";
+/// `token_type` of a token that is bound to a key (RFC 9449, section 5).
+pub const DPOP: &str = "DPoP";
 /// How long a token of unknown lifetime counts as fresh, in seconds.
 pub const ASSUMED_LIFETIME: u64 = 3600;
 /// How far `obtained_at` may lie ahead of the clock before the clock is believed to have been set back.
@@ -42,7 +44,7 @@ pub struct Clear {
     pub client_id: String,
     /// How it was obtained.
     pub grant: Grant,
-    /// `Bearer`.
+    /// `Bearer` or `DPoP`.
     pub token_type: String,
     /// The scopes that were granted, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +80,8 @@ pub struct TokenRecord {
     pub access_token: Secret,
     /// The refresh token, where one is held.
     pub refresh_token: Option<Secret>,
+    /// The key that the token is bound to, where it is.
+    pub dpop_key: Option<Secret>,
     /// Sealed members that this version does not know, as raw JSON; carried over on rewrite.
     pub other: Vec<(String, Secret)>,
 }
@@ -147,6 +151,7 @@ impl TokenRecord {
             clear,
             access_token: granted.access_token.clone(),
             refresh_token: granted.refresh_token.clone(),
+            dpop_key: None,
             other: Vec::new(),
         };
         record.clear.refresh_obtained_at = record.refresh_token.as_ref().map(|_| granted.sent_at);
@@ -166,6 +171,15 @@ impl TokenRecord {
         }
         clear.can_refresh = self.refresh_token.is_some();
         clear.generation = generation;
+    }
+
+    /// The same token, bound to `key` where it is of the type that is.
+    #[must_use]
+    pub fn bound_to(mut self, key: Option<&Secret>) -> Self {
+        if self.clear.token_type == DPOP {
+            self.dpop_key = key.cloned();
+        }
+        self
     }
 
     /// The same token without its refresh token, which the server has refused. The generation stays: it

@@ -38,6 +38,10 @@ pub struct Answer {
     pub clear: Clear,
     /// The token.
     pub access_token: Secret,
+    /// The key that it is bound to, where it is.
+    pub dpop_key: Option<Secret>,
+    /// The proof of that key for the request that the caller has named (RFC 9449, section 7).
+    pub proof: Option<Secret>,
     /// Where it came from.
     pub source: Source,
     /// Whether it lives as long as the caller asked for; absent when he did not ask.

@@ -164,6 +164,8 @@ fn answer(record: &TokenRecord, wish: &Wish, source: Source) -> Answer {
     Answer {
         clear: record.clear.clone(),
         access_token: record.access_token.clone(),
+        dpop_key: record.dpop_key.clone(),
+        proof: None,
         source,
         min_ttl_met: wish.min_ttl_met(&record.clear, clock::now()),
         persisted: true,

@@ -113,10 +113,10 @@ impl Typed<'_> {
 
 impl Call {
     /// The generation that was rejected, if that can still be the stored one: a token that is another than the
-    /// stored one has been replaced already.
+    /// stored one has been replaced already. Where the proof was refused, the token was not.
     #[must_use]
     pub fn rejected(&self, stored: Option<&TokenRecord>) -> Option<String> {
-        match self.request.rejected.as_ref()? {
+        match self.request.rejected.as_ref().filter(|_| !self.request.blames_proof())? {
             Rejected::Generation(generation) => Some(generation.clone()),
             Rejected::Token(token) => {
                 let same = stored.filter(|stored| stored.access_token == *token)?;

@@ -12,6 +12,7 @@ const FEATURES: &[&str] = &[
     "client_metadata_document",
     "conditional_erase",
     "device_code",
+    "dpop",
     "dynamic_registration",
     "enterprise_managed",
     "find_by_url",

@@ -1,5 +1,6 @@
 //! `get NAME`: a valid access token. Fresh: from the record, without a lock and without the network.
 
+use super::bound;
 use super::call::{Call, Typed};
 use super::interact::Asker;
 use super::session::Session;
@@ -38,10 +39,13 @@ fn answer(session: &Session, call: &Call, args: &GetArgs) -> Outcome<Answer> {
     let asker = Asker { session, vault: &vault, challenge, typed: args.token.interactive, deadline };
     let getting = Getting { asker, args, slot: &slot };
     let answer = getting.asker.token(&wish)?;
-    match getting.verify() {
-        VerifyArg::Never => Ok(answer),
-        how => getting.verified(answer, &wish, how),
-    }
+    let (format, http) = (args.token.format, call.request.http.as_ref());
+    bound::check(session, &answer, format, http)?;
+    let answer = match getting.verify() {
+        VerifyArg::Never => answer,
+        how => getting.verified(answer, &wish, how)?,
+    };
+    bound::proved(session, answer, format, http)
 }
 
 /// One call of the verb.
@@ -64,7 +68,7 @@ impl Getting<'_> {
         let session = self.asker.session;
         let network = &session.loaded.machine.network;
         let probe = Probe::new(self.slot, &session.server, network, self.asker.deadline);
-        let rejected = |answer: &Answer| probe.rejects(&answer.clear.generation, &answer.access_token);
+        let rejected = |answer: &Answer| probe.rejects(answer);
         let believed = how == VerifyArg::Auto && probe.is_off();
         if answer.source != Source::Cache || believed || !rejected(&answer) {
             return Ok(answer);

@@ -13,6 +13,7 @@ use crate::binding;
 use crate::broker::{Answer, Redeemed, Source, Vault};
 use crate::browser;
 use crate::config::Grant;
+use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::{
@@ -114,10 +115,11 @@ fn begin<'a>(session: &'a Session<'a>, http: &Http, found: &Discovered) -> Outco
         codes = ask(session, http, found, endpoint, &client);
     }
     let codes = codes?;
+    let dpop = dpop::for_login(server, found)?;
     let poll = GrantRequest::DeviceCode { device_code: codes.device_code.clone() };
     Ok(Login {
         end: sent.checked_add(Duration::from_secs(codes.expires_in)).unwrap_or(sent),
-        request: request(session, found, &client, poll),
+        request: TokenRequest { dpop, ..request(session, found, &client, poll) },
         clear: binding::template(server, found, &client),
         before: session.slot().peek_clear().ok().flatten().map(|clear| clear.generation),
         session,
@@ -154,6 +156,7 @@ fn request(session: &Session, found: &Discovered, client: &Client, grant: GrantR
         resource: found.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
+        dpop: None,
     }
 }
 
@@ -205,6 +208,8 @@ impl Login<'_> {
         is_new.then_some(Answer {
             clear: record.clear,
             access_token: record.access_token,
+            dpop_key: record.dpop_key,
+            proof: None,
             source: Source::Login,
             min_ttl_met: None,
             persisted: true,

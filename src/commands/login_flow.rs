@@ -8,11 +8,13 @@ use crate::binding;
 use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
 use crate::browser;
 use crate::clock;
+use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
+use crate::jose::SigningKey;
 use crate::oauth::callback::paste;
 use crate::oauth::challenge::Challenge;
 use crate::oauth::discovery::{Discovered, discover};
-use crate::oauth::grant::{GrantRequest, TokenRequest};
+use crate::oauth::grant::{GrantRequest, ProofKey, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use crate::oauth::login::{self, Authorization, AuthorizationEndpoint, LoginCode, Person};
 use crate::store::lock::Held;
@@ -132,6 +134,8 @@ impl Others<'_> {
             min_ttl_met: self.wish.and_then(|wish| wish.min_ttl_met(&record.clear, clock::now())),
             clear: record.clear,
             access_token: record.access_token,
+            dpop_key: record.dpop_key,
+            proof: None,
             source: Source::AlreadyRotated,
             persisted: true,
         }))
@@ -186,18 +190,21 @@ fn lead(
     }
     let registered = login_client::find_or_register(session, &http, &found, false)?;
     let registered = stale::replaced(session, &http, &found, registered)?;
-    let code = ask_person(session, &found, &registered, way.opening, deadline)?;
-    exchange(session, vault, &found, &registered, code)
+    let dpop = dpop::for_login(&session.server, &found)?;
+    let code = ask_person(session, &found, &registered, dpop.as_ref(), way.opening, deadline)?;
+    exchange(session, vault, &found, &registered, dpop, code)
 }
 
 fn ask_person(
     session: &Session,
     found: &Discovered,
     registered: &Registered,
+    dpop: Option<&ProofKey>,
     opening: Opening,
     deadline: Instant,
 ) -> Outcome<LoginCode> {
-    let endpoint = endpoint_of(session, found)?;
+    let dpop_jkt = dpop.and_then(|dpop| Some(SigningKey::stored(&dpop.key).ok()?.public().thumbprint()));
+    let endpoint = AuthorizationEndpoint { dpop_jkt, ..endpoint_of(session, found)? };
     let client_id = &registered.client.client_id;
     let redirect_uri = registered.listener.redirect_uri();
     let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
@@ -228,6 +235,7 @@ pub fn endpoint_of(session: &Session, found: &Discovered) -> Outcome<Authorizati
         iss_parameter_supported: found.iss_parameter_supported,
         resource: found.resource.clone(),
         scope: found.scope.clone(),
+        dpop_jkt: None,
     })
 }
 
@@ -242,6 +250,7 @@ fn exchange(
     vault: &StoreVault,
     found: &Discovered,
     registered: &Registered,
+    dpop: Option<ProofKey>,
     code: LoginCode,
 ) -> Outcome<Answer> {
     let server = &session.server;
@@ -259,6 +268,7 @@ fn exchange(
         resource: found.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
+        dpop,
     };
     let deadline = Instant::now() + EXCHANGE;
     loop {

@@ -1,6 +1,7 @@
 //! One verb a file; each reads as a recipe.
 
 pub mod add;
+mod bound;
 mod call;
 pub mod capabilities;
 pub mod client_metadata;

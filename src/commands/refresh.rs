@@ -1,5 +1,6 @@
 //! `refresh NAME`: the answer is not the token that was rejected.
 
+use super::bound;
 use super::call::{Call, Typed};
 use super::interact::Asker;
 use super::session::Session;
@@ -41,16 +42,18 @@ fn answer(session: &Session, call: &Call, args: &TokenArgs) -> Outcome<Answer> {
     let record = vault.peek()?;
     let wish = session.wish_of(call, record.as_ref());
     // Who names a token, or wants more scopes, means that and no more.
-    let plain = call.request.rejected.is_none() && wish.step_up.is_none();
+    let good = call.request.blames_proof();
+    let plain = call.request.rejected.is_none() && wish.step_up.is_none() && !good;
     let rejected = wish.rejected.clone().or_else(|| record.as_ref().filter(|_| plain).and_then(forced));
     let wish = Wish { rejected, ..wish };
     let asker = Asker { session, vault: &vault, challenge, typed: args.interactive, deadline };
-    match asker.token(&wish) {
-        Ok(answer) if answer.source == Source::Cache => {
+    let answer = match asker.token(&wish) {
+        Ok(answer) if answer.source == Source::Cache && !good => {
             Ok(Answer { source: Source::AlreadyRotated, ..answer })
         }
         other => other,
-    }
+    }?;
+    bound::proved(session, answer, args.format, call.request.http.as_ref())
 }
 
 /// A plain `refresh` rejects the stored token, unless it was obtained just now.

@@ -10,7 +10,7 @@ use crate::reply;
 use crate::store::state::LastError;
 use crate::store::{Slot, Store};
 use crate::text::one_line;
-use crate::token::Clear;
+use crate::token::{Clear, DPOP};
 use serde_json::{Map, Value, json};
 
 /// What is known about one server.
@@ -202,6 +202,7 @@ impl Summary {
             say("issuer", clear.issuer.as_deref());
             say("token endpoint", Some(&clear.token_endpoint));
             say("resource", clear.resource.as_deref());
+            say("bound to a key", (clear.token_type == DPOP).then_some("yes (DPoP)"));
             say("client", Some(clear.client_id.as_str()).filter(|id| !id.is_empty()));
             say("authentication", Some(clear.token_endpoint_auth_method.as_str()));
             say("scopes", clear.scopes.as_ref().map(|scopes| scopes.join(" ")).as_deref());

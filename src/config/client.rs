@@ -39,6 +39,7 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
         return Err(merged.missing("clientId", &format!("is missing; {why} needs it")));
     }
     server.auth_method = auth_style(merged, server)?;
+    server.dpop = merged.flag("dpop")?;
     server.client_name = merged.parsed("clientName", printable)?.unwrap_or_else(|| CLIENT_NAME.to_owned());
     Ok(())
 }

@@ -210,6 +210,8 @@ pub struct Server {
     /// URL of a Client ID Metadata Document: the client's identifier where the authorization server reads
     /// such documents.
     pub client_metadata_url: Option<String>,
+    /// Whether tokens are bound to a key (RFC 9449); where the server decides, nothing.
+    pub dpop: Option<bool>,
     /// The name sent at dynamic registration.
     pub client_name: String,
     /// Configured scope, space-separated.

@@ -38,7 +38,8 @@ const TOKEN_PARAMETERS: [&str; 17] = [
 ];
 
 /// Parameters of the authorization request that are ours to set.
-const AUTHORIZATION_PARAMETERS: [&str; 9] = [
+const AUTHORIZATION_PARAMETERS: [&str; 10] = [
+    "dpop_jkt",
     "response_type",
     "response_mode",
     "client_id",

@@ -49,8 +49,8 @@ impl Challenge {
         Self::pick(fields.map(|field| String::from_utf8_lossy(field.as_bytes())))
     }
 
-    /// The challenge to follow among those of `fields`: one that asks for more scope before any other, then one
-    /// that names its metadata, then Bearer before `DPoP`, then the first. A place of metadata that only another
+    /// The challenge to follow among those of `fields`: one that asks for more scope, or for another
+    /// proof, before any other, then one that names its metadata, then Bearer before `DPoP`, then the first. A place of metadata that only another
     /// one names is taken over. `None` where there is none of these schemes.
     pub fn pick<F: AsRef<str>>(fields: impl IntoIterator<Item = F>) -> Option<Self> {
         let all = fields.into_iter().flat_map(|field| parse::challenges(field.as_ref()));
@@ -60,7 +60,8 @@ impl Challenge {
             (challenge.resource_metadata.is_none(), challenge.scheme != Scheme::Bearer)
         });
         let place = known.first()?.resource_metadata.clone();
-        let followed = known.iter().position(Self::wants_more_scope).unwrap_or_default();
+        let is_urgent = |one: &Self| one.wants_more_scope() || one.blames_proof();
+        let followed = known.iter().position(is_urgent).unwrap_or_default();
         let mut followed = known.swap_remove(followed);
         followed.resource_metadata = followed.resource_metadata.or(place);
         Some(followed)
@@ -77,6 +78,24 @@ impl Challenge {
     #[must_use]
     pub fn demanded_scopes(&self) -> Option<Vec<String>> {
         self.wants_more_scope().then(|| split_scope(self.scope.as_deref().unwrap_or_default()))
+    }
+
+    /// Whether it asks for a token that is bound to a key (RFC 9449, section 7.1).
+    #[must_use]
+    pub fn is_dpop(&self) -> bool {
+        self.scheme == Scheme::Dpop
+    }
+
+    /// Whether the token is good and the proof needs the nonce of this answer (RFC 9449, section 9).
+    #[must_use]
+    pub fn wants_dpop_nonce(&self) -> bool {
+        self.is_dpop() && self.error.as_deref() == Some("use_dpop_nonce")
+    }
+
+    /// Whether it is the proof that was refused and not the token (RFC 9449, sections 7.1 and 9).
+    #[must_use]
+    pub fn blames_proof(&self) -> bool {
+        self.wants_dpop_nonce() || (self.is_dpop() && self.error.as_deref() == Some("invalid_dpop_proof"))
     }
 
     fn known(raw: &Raw) -> Option<Self> {

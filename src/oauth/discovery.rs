@@ -63,6 +63,17 @@ pub struct Discovered {
     pub client_metadata_supported: bool,
     /// The scope to ask for, space-separated.
     pub scope: Option<String>,
+    /// What the servers say of tokens that are bound to a key.
+    pub dpop: Dpop,
+}
+
+/// Tokens that are bound to a key (RFC 9449).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dpop {
+    /// The MCP server takes no others (RFC 9449, section 7.1; RFC 9728, section 2).
+    pub required: bool,
+    /// A server lists the algorithms of the proofs that it takes, and ES256 is not among them.
+    pub without_es256: bool,
 }
 
 /// Finds out where `server` gets its tokens. `challenge` is what the server said when it refused a request;
@@ -82,7 +93,7 @@ fn discover_with(
     challenge: Option<&Challenge>,
     known: &[Known],
 ) -> Outcome<Discovered> {
-    let found = explicit(server).and_then(|explicit| match explicit {
+    let found = explicit(server, challenge).and_then(|explicit| match explicit {
         Some(found) => Ok(found),
         None => Story::new(web, server, known)?.tell(challenge),
     });
@@ -95,7 +106,7 @@ fn discover_with(
 
 /// The answer of the configuration alone, where it names everything that the grant needs. A login needs a
 /// client as well, which only discovery can find a place to register.
-fn explicit(server: &Server) -> Outcome<Option<Discovered>> {
+fn explicit(server: &Server, challenge: Option<&Challenge>) -> Outcome<Option<Discovered>> {
     let authorization = configured_endpoint("authorizationUrl", server.authorization_url.as_deref())?;
     let token = configured_endpoint("tokenUrl", server.token_url.as_deref())?;
     let device = configured_endpoint("deviceAuthorizationUrl", server.device_authorization_url.as_deref())?;
@@ -115,6 +126,7 @@ fn explicit(server: &Server) -> Outcome<Option<Discovered>> {
             device_authorization_endpoint: device,
             token_endpoint,
             scope: server.scope.clone(),
+            dpop: Dpop { required: challenge.is_some_and(Challenge::is_dpop), without_es256: false },
             ..Discovered::default()
         })),
         _ if server.discovery => Ok(None),
@@ -192,6 +204,10 @@ impl<'a> Story<'a> {
         published: Option<&Published>,
         challenge: Option<&Challenge>,
     ) -> Outcome<Discovered> {
+        let required = challenge.is_some_and(Challenge::is_dpop)
+            || published.is_some_and(|published| published.dpop_required);
+        let lists = [found.dpop_algorithms.as_ref(), published.and_then(|p| p.dpop_algorithms.as_ref())];
+        let lacks_es256 = |list: &Vec<String>| !list.iter().any(|name| name == "ES256");
         let scope = scope::choose(self.server, challenge, published, &found);
         let token_endpoint = self.server.token_url.clone().or(found.token_endpoint);
         Ok(Discovered {
@@ -211,6 +227,7 @@ impl<'a> Story<'a> {
             iss_parameter_supported: found.iss_parameter_supported,
             client_metadata_supported: found.client_metadata_supported,
             scope,
+            dpop: Dpop { required, without_es256: lists.into_iter().flatten().any(lacks_es256) },
         })
     }
 

@@ -125,6 +125,16 @@ impl GrantRequest {
     }
 }
 
+/// The key that a token is to be bound to (RFC 9449).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofKey {
+    /// The private key, as [`SigningKey::stored`](crate::jose::SigningKey::stored) reads it.
+    #[serde(with = "crate::secret::wire")]
+    pub key: Secret,
+    /// Whether a token that is not bound is refused.
+    pub required: bool,
+}
+
 /// Everything that one token request says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRequest {
@@ -144,6 +154,8 @@ pub struct TokenRequest {
     pub audience: Option<String>,
     /// Configured extra form parameters, in order.
     pub extra_params: Pairs,
+    /// The key that the token is to be bound to.
+    pub dpop: Option<ProofKey>,
 }
 
 /// A successful answer (RFC 6749, section 5.1), checked: the tokens are printable and of bounded size.
@@ -153,7 +165,7 @@ pub struct Granted {
     pub access_token: Secret,
     /// `refresh_token`, where one was issued.
     pub refresh_token: Option<Secret>,
-    /// `Bearer`, whatever its spelling was; `N_A` for what a token exchange gave.
+    /// `Bearer` or `DPoP`, whatever its spelling was; `N_A` for what a token exchange gave.
     pub token_type: String,
     /// Lifetime in seconds from the moment the request was sent; absent when the server did not say it
     /// in a usable way.
@@ -188,16 +200,39 @@ pub enum Answer {
     Refused(Failure),
 }
 
-/// Sends `request` once and judges the answer. Nothing is followed, retried or stored.
+/// What one request came to, and what it says of the proof of the next one.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The answer, judged.
+    pub answer: Answer,
+    /// The nonce for the next proof, where the answer provides one (RFC 9449, section 8).
+    pub nonce: Option<String>,
+    /// It was refused for want of that nonce alone: nothing was spent.
+    pub wants_nonce: bool,
+}
+
+/// Sends `request` once and judges the answer. Nothing is followed, retried or stored. `nonce` is the one that
+/// the server has provided last; only a request with a proof needs it.
 #[must_use]
-pub fn request(http: &Http, request: &TokenRequest) -> Answer {
-    let form = match form::build(request) {
+pub fn exchange(http: &Http, request: &TokenRequest, nonce: Option<&str>) -> Exchange {
+    let form = match form::build(request, nonce) {
         Ok(form) => form,
-        Err(failure) => return Answer::Refused(failure),
+        Err(failure) => {
+            return Exchange { answer: Answer::Refused(failure), nonce: None, wants_nonce: false };
+        }
     };
     let sent_at = clock::now();
     let reply = http.send(form, TOKEN_LIMIT);
-    judge(request, reply, sent_at, clock::now())
+    let complete = reply.as_ref().ok().filter(|_| request.dpop.is_some());
+    let nonce = complete.and_then(Reply::dpop_nonce).map(str::to_owned);
+    let wants_nonce = nonce.is_some() && complete.is_some_and(judge::wants_nonce);
+    Exchange { answer: judge(request, reply, sent_at, clock::now()), nonce, wants_nonce }
+}
+
+/// [`exchange`] where only the answer matters.
+#[must_use]
+pub fn request(http: &Http, request: &TokenRequest) -> Answer {
+    exchange(http, request, None).answer
 }
 
 /// What came back for `request`, judged: it left at `sent_at` and was answered at `now`, in seconds since

@@ -78,11 +78,26 @@ impl Reply {
         retry_after::seconds(self.header("retry-after")?, now)
     }
 
+    /// The nonce for the next `DPoP` proof, where the answer provides one (RFC 9449, section 8.1).
+    #[must_use]
+    pub fn dpop_nonce(&self) -> Option<&str> {
+        self.header("dpop-nonce").filter(|nonce| is_nonce(nonce))
+    }
+
     /// The value of a header field, if there is one of that name and it is printable.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+/// The longest nonce that is kept, in bytes.
+const LONGEST_NONCE: usize = 1024;
+
+/// `1*NQCHAR` of RFC 6749, appendix A, of bounded length.
+fn is_nonce(text: &str) -> bool {
+    let valid = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    (1..=LONGEST_NONCE).contains(&text.len()) && text.bytes().all(valid)
 }
 
 impl fmt::Debug for Reply {

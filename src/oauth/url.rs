@@ -99,6 +99,12 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// [`origin`] of a text, or the text itself where it is no URL.
+#[must_use]
+pub fn origin_of(text: &str) -> String {
+    Url::parse(text).map_or_else(|_| text.to_owned(), |url| origin(&url))
+}
+
 /// Scheme, host and port of a URL, for example `https://idp.example.com`. Two URLs have one origin when
 /// these texts are equal.
 #[must_use]

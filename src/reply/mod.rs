@@ -25,18 +25,27 @@ pub fn answer(format: Format, answer: &Answer, server: &Server) -> Outcome<()> {
         Format::Json => document(&NativeAnswer::new(answer, server)),
         Format::Headers => headers(answer, server),
         Format::Token => line(answer.access_token.expose()),
-        Format::Header => line(&format!("Authorization: {}", authorization(answer))),
+        Format::Header => header_lines(answer),
     }
 }
 
-/// The value of the `Authorization` header (RFC 6750, section 2.1).
-fn authorization(answer: &Answer) -> String {
-    format!("{} {}", answer.clear.token_type, answer.access_token.expose())
+/// The headers that show the token (RFC 6750, section 2.1; RFC 9449, section 7.1): `Authorization`, and the proof
+/// where there is one.
+fn own_headers(answer: &Answer) -> Vec<(String, Value)> {
+    let authorization = format!("{} {}", answer.clear.token_type, answer.access_token.expose());
+    let proof = answer.proof.as_ref().map(|proof| ("DPoP".to_owned(), proof.expose().into()));
+    [("Authorization".to_owned(), authorization.into())].into_iter().chain(proof).collect()
+}
+
+fn header_lines(answer: &Answer) -> Outcome<()> {
+    let lines = own_headers(answer).into_iter();
+    let lines = lines.map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
+    line(&lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn headers(answer: &Answer, server: &Server) -> Outcome<()> {
     let mut headers = Map::new();
-    headers.insert("Authorization".to_owned(), Value::String(authorization(answer)));
+    headers.extend(own_headers(answer));
     for (name, value) in server.headers.iter() {
         headers.insert(name.clone(), Value::String(value.clone()));
     }

@@ -42,8 +42,7 @@ impl<'a> NativeAnswer<'a> {
     #[must_use]
     pub fn new(answer: &'a Answer, server: &Server) -> Self {
         let clear = &answer.clear;
-        let mut headers = Map::new();
-        headers.insert("Authorization".to_owned(), Value::String(super::authorization(answer)));
+        let headers = super::own_headers(answer).into_iter().collect();
         Self {
             version: VERSION,
             server: &clear.server,
@@ -116,6 +115,8 @@ mod tests {
         let answer = Answer {
             clear,
             access_token: Secret::new("token"),
+            dpop_key: None,
+            proof: None,
             source: Source::Cache,
             min_ttl_met: None,
             persisted: true,

@@ -48,6 +48,7 @@ pub fn decode(key: &Key, name: &str, file: &[u8]) -> Result<TokenRecord, Damage>
         clear,
         access_token: sealed.access_token,
         refresh_token: sealed.refresh_token,
+        dpop_key: sealed.dpop_key,
         other: sealed.other,
     })
 }
@@ -64,6 +65,7 @@ pub fn peek(file: &[u8]) -> Result<Clear, Damage> {
 struct Sealed {
     access_token: Secret,
     refresh_token: Option<Secret>,
+    dpop_key: Option<Secret>,
     other: Vec<(String, Secret)>,
 }
 
@@ -72,6 +74,7 @@ impl Sealed {
         Self {
             access_token: record.access_token.clone(),
             refresh_token: record.refresh_token.clone(),
+            dpop_key: record.dpop_key.clone(),
             other: record.other.clone(),
         }
     }
@@ -83,6 +86,9 @@ impl Serialize for Sealed {
         map.serialize_entry("access_token", self.access_token.expose())?;
         if let Some(token) = &self.refresh_token {
             map.serialize_entry("refresh_token", token.expose())?;
+        }
+        if let Some(key) = &self.dpop_key {
+            map.serialize_entry("dpop_key", key.expose())?;
         }
         for (member, raw) in &self.other {
             let raw: &RawValue = serde_json::from_str(raw.expose()).map_err(serde::ser::Error::custom)?;
@@ -108,16 +114,18 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sealed, A::Error> {
-        let (mut access_token, mut refresh_token, mut other) = (None, None, Vec::new());
+        let (mut access_token, mut refresh_token, mut dpop_key) = (None, None, None);
+        let mut other = Vec::new();
         while let Some(member) = map.next_key::<String>()? {
             match member.as_str() {
                 "access_token" => access_token = Some(Secret::new(map.next_value::<String>()?)),
                 "refresh_token" => refresh_token = Some(Secret::new(map.next_value::<String>()?)),
+                "dpop_key" => dpop_key = Some(Secret::new(map.next_value::<String>()?)),
                 _ => other.push((member, Secret::new(map.next_value::<&RawValue>()?.get()))),
             }
         }
         let access_token = access_token.ok_or_else(|| de::Error::missing_field("access_token"))?;
-        Ok(Sealed { access_token, refresh_token, other })
+        Ok(Sealed { access_token, refresh_token, dpop_key, other })
     }
 }
 
@@ -137,7 +145,8 @@ mod tests {
     fn a_record_comes_back_as_it_was_with_members_of_newer_versions() {
         let mut record = samples::record("demo");
         record.clear.other.insert("later".into(), serde_json::json!({"x": [1, 5.439_725_508_058_318e48]}));
-        record.other.push(("dpop_key".into(), Secret::new(r#"{"kty":"EC"}"#)));
+        record.dpop_key = Some(Secret::new("key-1"));
+        record.other.push(("later_key".into(), Secret::new(r#"{"kty":"EC"}"#)));
         let file = encode(&key(), &record).unwrap();
         assert_eq!(decode(&key(), "demo", &file).unwrap(), record);
         assert_eq!(peek(&file).unwrap(), record.clear);

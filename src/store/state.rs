@@ -8,6 +8,7 @@ use crate::clock;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ const SHARED_FOR: u64 = 5;
 /// The longest time for which a server's `Retry-After` is obeyed, in seconds.
 const LONGEST_WAIT: u64 = 3600;
 
+/// How many nonces are kept for one server.
+const NONCES: usize = 8;
 /// How long another change of a state file is waited for. One takes about a millisecond, unless its process was
 /// stopped in the middle.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -53,6 +56,9 @@ pub struct State {
     /// When a login was begun because the server wanted more scopes, in seconds since 1970 UTC.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub step_ups: Vec<u64>,
+    /// The nonces that servers have provided for `DPoP` proofs (RFC 9449, sections 8 and 9), by what they are for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub dpop_nonces: BTreeMap<String, String>,
     /// Members that this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
@@ -66,6 +72,25 @@ pub struct Unfinished {
     /// Whether a client has been registered because the authorization page refused the one before it, since a
     /// login was last completed.
     pub renewed: bool,
+}
+
+/// Which server a nonce is for: an authorization server's is no good at the resource, even on one origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NonceFor {
+    /// The token endpoint.
+    Token,
+    /// The MCP server.
+    Resource,
+}
+
+impl NonceFor {
+    fn name(self, origin: &str) -> String {
+        let role = match self {
+            Self::Token => "token",
+            Self::Resource => "resource",
+        };
+        format!("{role} {origin}")
+    }
 }
 
 /// What the server said of a token.
@@ -199,6 +224,22 @@ impl State {
         holds.then(|| shared.failure.clone().retry_after(left))
     }
 
+    /// Keeps the nonce that `origin` provided for proofs in this role.
+    pub fn keep_nonce(&mut self, role: NonceFor, origin: &str, nonce: &str) {
+        let name = role.name(origin);
+        // Servers that come and go must not let the file grow.
+        if self.dpop_nonces.len() >= NONCES && !self.dpop_nonces.contains_key(&name) {
+            self.dpop_nonces.clear();
+        }
+        self.dpop_nonces.insert(name, nonce.to_owned());
+    }
+
+    /// The nonce that `origin` has provided last for proofs in this role.
+    #[must_use]
+    pub fn nonce(&self, role: NonceFor, origin: &str) -> Option<&str> {
+        self.dpop_nonces.get(&role.name(origin)).map(String::as_str)
+    }
+
     /// Forgets everything that a new token puts right.
     pub fn succeed(&mut self) {
         self.shared = None;
@@ -265,6 +306,21 @@ mod tests {
         let folder = Folder::new();
         StateFile::new(folder.path().join("state")).update(State::succeed);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_nonce_belongs_to_one_role_at_one_origin_and_few_are_kept() {
+        let mut state = State::default();
+        state.keep_nonce(NonceFor::Token, "https://a.example", "one");
+        state.keep_nonce(NonceFor::Resource, "https://a.example", "two");
+        assert_eq!(state.nonce(NonceFor::Token, "https://a.example"), Some("one"));
+        assert_eq!(state.nonce(NonceFor::Resource, "https://a.example"), Some("two"));
+        assert_eq!(state.nonce(NonceFor::Token, "https://b.example"), None);
+        for count in 0..100 {
+            state.keep_nonce(NonceFor::Token, &format!("https://{count}.example"), "x");
+        }
+        assert!(state.dpop_nonces.len() <= NONCES);
+        assert_eq!(state.nonce(NonceFor::Token, "https://99.example"), Some("x"));
     }
 
     #[test]

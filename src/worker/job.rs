@@ -79,6 +79,9 @@ pub enum Message {
         /// The token.
         #[serde(with = "crate::secret::wire")]
         access_token: Secret,
+        /// The key that it is bound to.
+        #[serde(with = "crate::secret::wire_option")]
+        dpop_key: Option<Secret>,
         /// Where it came from.
         source: Source,
         /// Whether it is saved.

@@ -108,13 +108,17 @@ fn is_timeout(error: &io::Error) -> bool {
 
 fn redeemed(message: Message) -> Redeemed {
     match message {
-        Message::Done { clear, access_token, source, persisted } => Redeemed::Done(Box::new(Answer {
-            clear: *clear,
-            access_token,
-            source,
-            min_ttl_met: None,
-            persisted,
-        })),
+        Message::Done { clear, access_token, dpop_key, source, persisted } => {
+            Redeemed::Done(Box::new(Answer {
+                clear: *clear,
+                access_token,
+                dpop_key,
+                proof: None,
+                source,
+                min_ttl_met: None,
+                persisted,
+            }))
+        }
         Message::Again | Message::Log { .. } => Redeemed::Again,
         Message::Pending { slow_down } => Redeemed::Pending { slow_down },
         Message::Failed(failure) => Redeemed::Failed(failure),

@@ -8,6 +8,7 @@ use crate::binding;
 use crate::broker::Source;
 use crate::client;
 use crate::config::{Network, Server};
+use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::discovery::discover;
@@ -69,6 +70,7 @@ impl Plan {
                 TokenRecord::first((**clear).clone(), &granted, generation)
             }
         }
+        .bound_to(self.request.dpop.as_ref().map(|dpop| &dpop.key))
     }
 }
 
@@ -129,6 +131,7 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
         resource: stored.clear.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
+        dpop: dpop::for_renewal(server, stored)?,
     };
     Ok(Plan { request, seed: None, source, base: Base::Stored(Box::new(base)) })
 }
@@ -175,6 +178,7 @@ fn first_grant(
         resource: found.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
+        dpop: dpop::for_login(server, &found)?,
     };
     let mut clear = binding::template(server, &found, &client);
     stored.map_or(NO_PREDECESSOR, |stored| &stored.clear.generation).clone_into(&mut clear.predecessor);

@@ -70,9 +70,10 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
         resource: Some(aim.resource.unwrap_or(&server.url).to_owned()),
         audience: Some(issuer.to_owned()),
         extra_params: Pairs::default(),
+        dpop: None,
     };
     log::info!("asking the identity provider for an ID-JAG");
-    match request::send(&job.network, &exchange, &job.task).answer {
+    match request::send(&job.network, &exchange, &job.task, None).answer {
         Answer::Pending { .. } => Err(unconfigured(job, "the identity provider cannot answer this exchange")),
         Answer::Granted(granted) => Ok(granted.access_token),
         Answer::Dead(failure)

@@ -4,12 +4,14 @@
 use super::child::fault;
 use super::job::{Job, Message, Task};
 use super::plan::{self, Plan};
-use super::request;
+use super::request::{self, Sent};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::grant::Answer;
+use crate::oauth::url::origin_of;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::store::reserve::{Recovery, Reservation};
+use crate::store::state::NonceFor;
 use crate::store::{Slot, record};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::thread;
@@ -120,7 +122,7 @@ impl<'a> Redemption<'a> {
 
     fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {
         let Ready { plan, stored, generation, mut reservation } = ready;
-        let sent = request::send(&self.job.network, &plan.request, &self.job.task);
+        let sent = self.send(&plan);
         if sent.in_doubt {
             self.in_doubt = true;
             reservation.doubt();
@@ -164,6 +166,19 @@ impl<'a> Redemption<'a> {
         }
     }
 
+    /// Sends the request, with the nonce that the server has provided last where a key is proved.
+    fn send(&self, plan: &Plan) -> Sent {
+        let place = plan.request.dpop.as_ref().map(|_| origin_of(&plan.request.token_endpoint));
+        let state = self.slot.state();
+        let kept =
+            place.as_ref().and_then(|place| state.read().nonce(NonceFor::Token, place).map(str::to_owned));
+        let sent = request::send(&self.job.network, &plan.request, &self.job.task, kept);
+        if let (Some(place), Some(nonce)) = (place, &sent.nonce) {
+            state.update(|state| state.keep_nonce(NonceFor::Token, &place, nonce));
+        }
+        sent
+    }
+
     /// Whether somebody has put another record in the place of the one that was read, past the lock.
     fn has_moved_on(&self, stored: Option<&TokenRecord>) -> bool {
         let is_renewal = matches!(self.job.task, Task::Renew { .. });
@@ -174,6 +189,7 @@ impl<'a> Redemption<'a> {
         let done = |persisted| Message::Done {
             clear: Box::new(record.clear.clone()),
             access_token: record.access_token.clone(),
+            dpop_key: record.dpop_key.clone(),
             source: plan.source,
             persisted,
         };

@@ -3,12 +3,13 @@
 //! A complete answer that says "later" is tried three times with a growing pause, also where a gateway says it and
 //! nobody knows what the server behind it has done. A connection that was lost after the request may have arrived is
 //! tried once more, at once, with the same token: if the server has not rotated it nothing is lost, and if it has
-//! nothing more can be.
+//! nothing more can be. A refusal that provides a nonce for the proof of a key (RFC 9449, section 8) is answered once, at
+//! once.
 
 use super::job::Task;
 use crate::config::Network;
 use crate::failure::Code;
-use crate::oauth::grant::{self, Answer, GrantRequest, TokenRequest};
+use crate::oauth::grant::{self, Answer, Exchange, GrantRequest, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,27 +28,35 @@ pub struct Sent {
     pub answer: Answer,
     /// Whether a try may have taken effect whose answer is not known.
     pub in_doubt: bool,
+    /// The nonce for the next proof, where the server provided one.
+    pub nonce: Option<String>,
 }
 
 /// Sends `request` until it is answered, refused or out of tries.
 #[must_use]
-pub fn send(network: &Network, request: &TokenRequest, task: &Task) -> Sent {
+pub fn send(network: &Network, request: &TokenRequest, task: &Task, nonce: Option<String>) -> Sent {
     let limits = limits(request);
     let deadline = Instant::now() + limits.total;
     let http = match Http::new(network, limits) {
         Ok(http) => http.until(deadline),
-        Err(failure) => return Sent { answer: Answer::Refused(failure), in_doubt: false },
+        Err(failure) => return Sent { answer: Answer::Refused(failure), in_doubt: false, nonce: None },
     };
     // Whoever polls keeps the pauses between two polls himself. A poll that was lost is about its device code alone:
     // the next one tells what became of it.
     let polls = matches!(request.grant, GrantRequest::DeviceCode { .. });
-    let mut sender = Sender { tries: 0, repeated: false, in_doubt: false, deadline };
+    let mut sender = Sender { tries: 0, repeated: false, in_doubt: false, deadline, asked_for_nonce: false };
+    let mut nonce = nonce;
     loop {
-        let answer = grant::request(&http, request);
+        let Exchange { answer, nonce: provided, wants_nonce } =
+            grant::exchange(&http, request, nonce.as_deref());
         log::debug!("{}: {}", what(task), outcome(&answer));
+        nonce = provided.or(nonce);
+        if wants_nonce && sender.may_take_nonce() {
+            continue;
+        }
         match sender.pause_before_next(&answer).filter(|_| !polls) {
             Some(pause) => thread::sleep(pause),
-            None => return Sent { answer, in_doubt: sender.in_doubt && !polls },
+            None => return Sent { answer, in_doubt: sender.in_doubt && !polls, nonce },
         }
     }
 }
@@ -57,9 +66,16 @@ struct Sender {
     repeated: bool,
     in_doubt: bool,
     deadline: Instant,
+    asked_for_nonce: bool,
 }
 
 impl Sender {
+    /// Once: a server that asks for a nonce again and again is not obeyed for ever. A complete refusal has spent
+    /// nothing, so the same token is sent again.
+    fn may_take_nonce(&mut self) -> bool {
+        !std::mem::replace(&mut self.asked_for_nonce, true) && Instant::now() < self.deadline
+    }
+
     /// How long to wait before the request is sent again; `None` when it is not.
     fn pause_before_next(&mut self, answer: &Answer) -> Option<Duration> {
         self.in_doubt |= may_have_spent(answer);
@@ -133,6 +149,7 @@ mod tests {
             repeated: false,
             in_doubt: false,
             deadline: Instant::now() + Duration::from_secs(60),
+            asked_for_nonce: false,
         }
     }
 

@@ -36,7 +36,15 @@ fn clear(obtained_at: u64) -> Clear {
 }
 
 fn answer(clear: Clear, source: Source) -> Answer {
-    Answer { clear, access_token: Secret::new("token"), source, min_ttl_met: None, persisted: true }
+    Answer {
+        clear,
+        access_token: Secret::new("token"),
+        dpop_key: None,
+        proof: None,
+        source,
+        min_ttl_met: None,
+        persisted: true,
+    }
 }
 
 fn printed(answer: &Answer) -> String {
@@ -57,6 +65,7 @@ fn home(obtained_at: u64) -> Sandbox {
         clear: clear(obtained_at),
         access_token: Secret::new("token"),
         refresh_token: Some(Secret::new("refresh")),
+        dpop_key: None,
         other: Vec::new(),
     };
     let claim = slot.claim(&lock).unwrap().unwrap();

@@ -44,6 +44,7 @@ fn asked(grant: GrantRequest) -> TokenRequest {
         resource: None,
         audience: None,
         extra_params: mcp_credential::secret::Pairs::default(),
+        dpop: None,
     }
 }
 

@@ -8,13 +8,20 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use url::Url;
 
-/// The status of an answer and its body.
+/// An answer.
 pub struct Answer {
     pub status: u16,
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
 impl Answer {
+    /// The value of a header, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
     /// The body, which must be JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
@@ -23,13 +30,20 @@ impl Answer {
 
 /// Sends `body` to `url`, with the bearer token where one is given.
 pub fn request(method: &str, url: &str, bearer: Option<&str>, body: &str) -> Answer {
+    let authorization = bearer.map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
+    send(method, url, authorization.as_slice(), body)
+}
+
+/// Sends `body` to `url` with these headers.
+pub fn send(method: &str, url: &str, headers: &[(String, String)], body: &str) -> Answer {
     let url = Url::parse(url).unwrap();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let authorization = bearer.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     let mut stream = TcpStream::connect(&host).unwrap();
     write!(
         stream,
-        "{method} {} HTTP/1.0\r\nHost: {host}\r\n{authorization}Content-Type: application/json\r\n\
+        "{method} {} HTTP/1.0\r\nHost: {host}\r\n{headers}Content-Type: application/json\r\n\
          Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n{body}",
         url.path(),
         body.len(),
@@ -43,5 +57,7 @@ pub fn request(method: &str, url: &str, bearer: Option<&str>, body: &str) -> Ans
 fn parse(answer: &str) -> Answer {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, body: body.to_owned() }
+    let headers = head.lines().filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Answer { status, headers, body: body.to_owned() }
 }

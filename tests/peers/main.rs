@@ -15,10 +15,12 @@
 #![allow(clippy::print_stderr, reason = "what the server saw explains a failure")]
 
 mod django;
+mod dpop;
 mod http;
 mod login;
 mod oidc_provider;
 mod peer;
+mod private_key_jwt;
 mod python_sdk;
 mod refresh;
 mod sandbox;

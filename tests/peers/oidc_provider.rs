@@ -9,8 +9,13 @@ pub struct Provider(Peer);
 impl Provider {
     /// Starts the server; access tokens live for `access_token_ttl` seconds.
     pub fn start(access_token_ttl: u32) -> Self {
+        Self::with(access_token_ttl, &[])
+    }
+
+    /// The same with more options.
+    pub fn with(access_token_ttl: u32, more: &[&str]) -> Self {
         let ttl = access_token_ttl.to_string();
-        Self(Peer::node("oidc-provider/server.mjs", &["--access-token-ttl", &ttl]))
+        Self(Peer::node("oidc-provider/server.mjs", &[&["--access-token-ttl", &ttl], more].concat()))
     }
 
     /// Starts the server with an issuer that has a path. Its metadata then lies behind that path alone, where

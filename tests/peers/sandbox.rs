@@ -7,6 +7,7 @@
 use crate::peer::HANG;
 use serde_json::Value;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -76,6 +77,19 @@ impl Sandbox {
     /// Runs the helper to its end.
     pub fn run(&self, arguments: &[&str]) -> Answer {
         Answer::of(arguments, &self.start(arguments).wait_with_output().unwrap())
+    }
+
+    /// Runs the helper with `object` as its request object.
+    pub fn ask(&self, arguments: &[&str], object: &Value) -> Answer {
+        let arguments = [arguments, &["--timeout", "60", "--request", "-"]].concat();
+        let mut child = self.command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(object.to_string().as_bytes()).unwrap();
+        Answer::of(&arguments, &child.wait_with_output().unwrap())
+    }
+
+    /// The home directory.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// Runs the same command in `count` processes at once.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 /// Members of the clear part and of the sealed part that this version knows.
-const KNOWN: [&str; 20] = [
+const KNOWN: [&str; 21] = [
     "server",
     "url",
     "resource",
@@ -31,6 +31,7 @@ const KNOWN: [&str; 20] = [
     "predecessor",
     "access_token",
     "refresh_token",
+    "dpop_key",
 ];
 
 /// Any second, the ends and the near past among them.
@@ -119,11 +120,13 @@ fn unknown() -> impl Strategy<Value = Map<String, Value>> {
 /// Any record, with sealed members of newer versions.
 pub fn record() -> impl Strategy<Value = TokenRecord> {
     let secret = || text().prop_map(Secret::new);
-    (clear(), secret(), of(secret()), unknown()).prop_map(|(clear, access_token, refresh_token, other)| {
+    let tokens = (secret(), of(secret()), of(secret()));
+    (clear(), tokens, unknown()).prop_map(|(clear, (access_token, refresh_token, dpop_key), other)| {
         TokenRecord {
             clear,
             access_token,
             refresh_token,
+            dpop_key,
             other: other.into_iter().map(|(name, value)| (name, Secret::new(value.to_string()))).collect(),
         }
     })

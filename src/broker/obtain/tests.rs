@@ -32,6 +32,7 @@ fn token(generation: &str, obtained_at: u64) -> TokenRecord {
         clear: Clear { can_refresh: true, ..clear },
         access_token: Secret::new(format!("access-{generation}")),
         refresh_token: Some(Secret::new("refresh")),
+        dpop_key: None,
         other: Vec::new(),
     }
 }

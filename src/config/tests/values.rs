@@ -37,7 +37,7 @@ fn every_supported_key_reaches_the_server() {
             "callbackTimeoutSeconds": 10, "callbackAllowRemote": true,
             "redirectUri": "https://cb.example.com/x", "discovery": {"enabled": false}, "resource": "",
             "clientMetadataUrl": "https://corp.example.com/client.json",
-            "clientName": "Me", "trustedIssuer": "https://other.example.com",
+            "clientName": "Me", "dpop": false, "trustedIssuer": "https://other.example.com",
             "allowMissingPkceMetadata": true, "scopeOnRefresh": true,
             "allowPrivateHosts": ["10.0.0.1", "Intra.Example"], "strict": true
         }}"#,
@@ -67,6 +67,7 @@ fn every_supported_key_reaches_the_server() {
         seeds: Seeds::default(),
         auth_method: Some(AuthMethod::ClientSecretPost),
         client_metadata_url: some("https://corp.example.com/client.json"),
+        dpop: Some(false),
         client_name: "Me".to_owned(),
         scope: some("a b"),
         audience: some("aud"),
@@ -233,8 +234,8 @@ fn a_secret_is_given_in_one_way() {
 }
 
 #[test]
-fn what_this_version_does_not_support_is_said_and_not_ignored() {
-    assert_refused(r#"{"dpop":"hunter2"}"#, "dpop", "not supported by this version");
+fn a_switch_that_is_a_text_is_refused_and_not_quoted() {
+    assert_refused(r#"{"dpop":"hunter2"}"#, "dpop", "must be true or false");
     assert!(!Home::with_oauth2(r#"{"dpop":"hunter2"}"#).refusal(&[]).message.contains("hunter2"));
 }
 

@@ -154,3 +154,15 @@ fn a_challenge_that_wants_more_scope_is_followed_before_any_other_rule_14() {
     let own = r#"Bearer error="insufficient_scope", resource_metadata="https://own/""#;
     assert_eq!(Challenge::pick([fields[0], own]).unwrap().resource_metadata.as_deref(), Some("https://own/"));
 }
+
+#[test]
+fn a_refused_proof_is_told_from_a_refused_token() {
+    let blames = |field: &str| pick(field).unwrap().blames_proof();
+    assert!(
+        blames("DPoP error=\"use_dpop_nonce\"")
+            && blames("DPoP error=\"invalid_dpop_proof\", algs=\"ES256\"")
+    );
+    assert!(!blames("DPoP error=\"invalid_token\"") && !blames("DPoP algs=\"ES256\""));
+    assert!(!blames("Bearer error=\"use_dpop_nonce\""), "a bearer token has no proof");
+    assert!(blames("Bearer resource_metadata=\"/m\", DPoP error=\"use_dpop_nonce\""), "it is not hidden");
+}

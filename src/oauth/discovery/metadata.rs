@@ -20,6 +20,8 @@ pub(super) struct AuthorizationServer {
     pub(super) grant_types: Option<Vec<String>>,
     pub(super) scopes: Option<Vec<String>>,
     pub(super) iss_parameter_supported: bool,
+    /// RFC 9449, section 5.1.
+    pub(super) dpop_algorithms: Option<Vec<String>>,
     pub(super) client_metadata_supported: bool,
 }
 
@@ -62,6 +64,7 @@ fn checked(story: &Story, issuer: &str, document: &Document) -> Outcome<Authoriz
         revocation_endpoint: endpoint("revocation_endpoint")?,
         auth_methods: texts(document, "token_endpoint_auth_methods_supported"),
         grant_types: texts(document, "grant_types_supported"),
+        dpop_algorithms: texts(document, "dpop_signing_alg_values_supported"),
         scopes: texts(document, "scopes_supported"),
         iss_parameter_supported: says(document, "authorization_response_iss_parameter_supported"),
         client_metadata_supported: says(document, "client_id_metadata_document_supported"),

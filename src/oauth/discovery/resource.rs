@@ -20,6 +20,10 @@ pub(super) struct Published {
     pub(super) authorization_servers: Vec<String>,
     /// `scopes_supported`, where it is there.
     pub(super) scopes: Option<Vec<String>>,
+    /// `dpop_bound_access_tokens_required`.
+    pub(super) dpop_required: bool,
+    /// `dpop_signing_alg_values_supported`, where it is there.
+    pub(super) dpop_algorithms: Option<Vec<String>>,
 }
 
 /// The document of the server, where it has one.
@@ -118,6 +122,8 @@ fn judge(story: &Story, document: &Document) -> Verdict<Published> {
         resource: resource.to_owned(),
         authorization_servers: texts(document, "authorization_servers").unwrap_or_default(),
         scopes: texts(document, "scopes_supported"),
+        dpop_required: document.get("dpop_bound_access_tokens_required") == Some(&Value::Bool(true)),
+        dpop_algorithms: texts(document, "dpop_signing_alg_values_supported"),
     })
 }
 

@@ -111,6 +111,7 @@ fn a_sound_server_is_discovered_whole() {
         iss_parameter_supported: true,
         client_metadata_supported: true,
         scope: None,
+        dpop: Dpop::default(),
     };
     assert_eq!(found, expected);
     assert_eq!(server.lines(), ["POST /mcp", &format!("GET {RESOURCE}/mcp"), &format!("GET {OAUTH}")]);

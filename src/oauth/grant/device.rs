@@ -52,7 +52,7 @@ pub fn device_authorization(
     request: &TokenRequest,
     allowed: &[String],
 ) -> Outcome<DeviceAuthorization> {
-    let form = form::build(request)?;
+    let form = form::build(request, None)?;
     let sent_at = clock::now();
     let reply = http.send(form, TOKEN_LIMIT);
     let judge = Judge::new(request, sent_at, clock::now());

@@ -1,11 +1,15 @@
 //! A token request as HTTP. The form and HTTP Basic come from the OAuth library, which is stopped before it
 //! sends anything: its errors print what they could not read, so it never gets to see an answer.
 
-use super::{GrantRequest, TokenRequest, extension};
+use super::{GrantRequest, ProofKey, TokenRequest, extension};
+use crate::clock;
 use crate::config::AuthMethod;
 use crate::failure::{Code, Failure, Outcome};
+use crate::jose::SigningKey;
+use crate::jose::dpop::{self, Target};
 use crate::oauth::client_assertion;
 use oauth2::basic::BasicClient;
+use oauth2::http::HeaderValue;
 use oauth2::http::header::AUTHORIZATION;
 use oauth2::{
     AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
@@ -17,12 +21,13 @@ use zeroize::Zeroizing;
 
 type Library = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-/// The one POST that `request` asks for (RFC 6749, sections 4.1.3, 4.4.2, 4.5 and 6).
+/// The one POST that `request` asks for (RFC 6749, sections 4.1.3, 4.4.2, 4.5 and 6), with a new proof where a key
+/// is to be proved (RFC 9449, section 5).
 ///
 /// # Errors
 /// `untrusted_server` when the token endpoint cannot be used, `invalid_client` when the method needs a secret
 /// and there is none, `config_invalid` for a redirect URI that is no URL.
-pub(super) fn build(request: &TokenRequest) -> Outcome<HttpRequest> {
+pub(super) fn build(request: &TokenRequest, nonce: Option<&str>) -> Outcome<HttpRequest> {
     let client = library(request)?;
     let kept = Keeper::default();
     let assertion = client_assertion::parameters(&request.client)
@@ -61,7 +66,25 @@ pub(super) fn build(request: &TokenRequest) -> Outcome<HttpRequest> {
         let form = Zeroizing::new(std::mem::take(built.body_mut()));
         *built.body_mut() = extension::renamed(&form, grant_type);
     }
+    if let Some(dpop) = &request.dpop {
+        built.headers_mut().insert("dpop", proof(request, dpop, nonce)?);
+    }
     Ok(built)
+}
+
+fn proof(request: &TokenRequest, dpop: &ProofKey, nonce: Option<&str>) -> Outcome<HeaderValue> {
+    let url =
+        crate::oauth::url::endpoint(&request.token_endpoint).map_err(|why| bad_endpoint(request, &why))?;
+    let unusable = |why| {
+        let message = format!("the key of the login {why}; log in again");
+        Failure::new(Code::CacheDamaged, message).of_server(&request.server)
+    };
+    let key = SigningKey::stored(&dpop.key).map_err(unusable)?;
+    let target = Target { method: "POST", url: &url, nonce };
+    let proof = dpop::proof(&key, target, None, clock::now()).map_err(unusable)?;
+    let mut value = HeaderValue::from_str(&proof).map_err(|_| unusable("makes no proof"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn library(request: &TokenRequest) -> Outcome<Library> {

@@ -210,6 +210,13 @@ fn is_of_a_gateway(status: u16) -> bool {
     matches!(status, 502 | 504 | 520 | 524)
 }
 
+/// Whether the request was refused because its proof lacks the server's nonce (RFC 9449, section 8).
+pub(super) fn wants_nonce(reply: &Reply) -> bool {
+    let is_refusal = matches!(reply.status, 400 | 401);
+    is_refusal
+        && matches!(fields::read(reply), Body::Fields(fields) if error_of(&fields) == Some("use_dpop_nonce"))
+}
+
 fn is_success(reply: &Reply) -> bool {
     (200..300).contains(&reply.status)
 }
@@ -258,6 +265,11 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
             format!(
                 "the login was refused on the other device; run `mcp-credential login {name}` to try again"
             ),
+        ),
+        // RFC 9449, section 5. A nonce that was provided has been tried by now.
+        "invalid_dpop_proof" | "use_dpop_nonce" => (
+            Code::Denied,
+            "check that the clock of this machine is right, else ask whoever runs that server".to_owned(),
         ),
         "access_denied" => (Code::Denied, "ask whoever runs that server for access".to_owned()),
         "redirect_uri_mismatch" | "bad_redirect_uri" => (

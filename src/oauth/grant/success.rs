@@ -7,6 +7,7 @@ use super::fields::text;
 use super::{GrantRequest, Granted, TokenRequest};
 use crate::clock::LAST_SECOND;
 use crate::secret::Secret;
+use crate::token::DPOP;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -44,13 +45,26 @@ pub(super) fn granted(
     })
 }
 
+/// The type in its usual spelling. A token that was asked to be bound and is not (RFC 9449, section 5) is as good
+/// as any other, unless bound ones are insisted on.
+fn known_type(request: &TokenRequest, named: &str) -> Result<&'static str, &'static str> {
+    let required = request.dpop.as_ref().map(|dpop| dpop.required);
+    match required {
+        Some(_) if named.eq_ignore_ascii_case(DPOP) => Ok(DPOP),
+        Some(true) => Err("its `token_type` is not DPoP, which `dpop` insists on"),
+        _ if named.eq_ignore_ascii_case("bearer") => Ok("Bearer"),
+        Some(false) => Err("its `token_type` is neither Bearer nor DPoP"),
+        None => Err("its `token_type` is not Bearer"),
+    }
+}
+
 /// `b64token` of RFC 6750, section 2.1.
 fn is_b64token(token: &str) -> bool {
     let body = token.trim_end_matches('=');
     !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
-/// `Bearer`; of a token exchange, `N_A` and the proof that it is an ID-JAG (MCP enterprise-managed
+/// `Bearer` or `DPoP`; of a token exchange, `N_A` and the proof that it is an ID-JAG (MCP enterprise-managed
 /// authorization, section 4.2).
 fn token_type(request: &TokenRequest, fields: &Map<String, Value>) -> Result<&'static str, &'static str> {
     let is_exchange = matches!(request.grant, GrantRequest::TokenExchange { .. });
@@ -59,9 +73,8 @@ fn token_type(request: &TokenRequest, fields: &Map<String, Value>) -> Result<&'s
     }
     let named = text(fields, "token_type").ok_or("it names no `token_type`")?;
     match is_exchange {
-        false if named.eq_ignore_ascii_case("bearer") => Ok("Bearer"),
+        false => known_type(request, named),
         true if named.eq_ignore_ascii_case("n_a") => Ok("N_A"),
-        false => Err("its `token_type` is not Bearer"),
         true => Err("its `token_type` is not N_A"),
     }
 }

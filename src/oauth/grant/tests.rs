@@ -33,6 +33,7 @@ fn asked(endpoint: &str, grant: GrantRequest) -> TokenRequest {
         resource: None,
         audience: None,
         extra_params: Pairs::default(),
+        dpop: None,
     }
 }
 

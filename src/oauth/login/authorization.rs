@@ -21,7 +21,8 @@ const RANDOM_BYTES: usize = 32;
 
 /// What `authorizationParams` may not set: this program answers for these, or has a setting for them. A
 /// request object (RFC 9101) would replace them all.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
+    "dpop_jkt",
     "response_type",
     "client_id",
     "redirect_uri",
@@ -52,6 +53,8 @@ pub struct AuthorizationEndpoint {
     pub resource: Option<String>,
     /// `scope`, space-separated; none or empty leaves it out.
     pub scope: Option<String>,
+    /// `dpop_jkt` (RFC 9449, section 10): the thumbprint of the key that the code is bound to.
+    pub dpop_jkt: Option<String>,
 }
 
 /// One authorization request that may be shown and opened.
@@ -104,6 +107,7 @@ impl Authorization {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", challenge.method().as_str()),
             ("resource", endpoint.resource.as_deref().unwrap_or_default()),
+            ("dpop_jkt", endpoint.dpop_jkt.as_deref().unwrap_or_default()),
             ("prompt", prompt(server, endpoint)),
         ];
         let url = request_url(server, &endpoint.url, &own)?;

@@ -75,6 +75,19 @@ pub fn get(url: &str) -> io::Result<Page> {
     request(&parse(url)?, None)
 }
 
+/// Posts `body` once with these headers, as a program would.
+///
+/// # Errors
+/// As [`visit`].
+pub fn post(url: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Page> {
+    let url = parse(url)?;
+    let mut head = String::new();
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    send(&url, "POST", &head, Some(body))
+}
+
 /// Posts a form once, without following anything.
 ///
 /// # Errors
@@ -99,21 +112,25 @@ fn follow(url: &str, mut form: Option<String>) -> io::Result<Page> {
 }
 
 fn request(url: &Url, form: Option<&str>) -> io::Result<Page> {
+    match form {
+        Some(_) => send(url, "POST", "Content-Type: application/x-www-form-urlencoded\r\n", form),
+        None => send(url, "GET", "", None),
+    }
+}
+
+fn send(url: &Url, method: &str, headers: &str, body: Option<&str>) -> io::Result<Page> {
     let mut stream = connect(url)?;
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
-    let method = if form.is_some() { "POST" } else { "GET" };
     let host = authority(url);
-    let mut message = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    if let Some(form) = form {
-        message.push_str("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ");
-        message.push_str(&form.len().to_string());
-        message.push_str("\r\n");
+    let mut message = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}");
+    if let Some(body) = body {
+        message.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
     }
     message.push_str("\r\n");
-    message.push_str(form.unwrap_or_default());
+    message.push_str(body.unwrap_or_default());
     stream.write_all(message.as_bytes())?;
     page(url, &answer(stream)?)
 }

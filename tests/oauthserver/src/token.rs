@@ -124,7 +124,7 @@ impl Work<'_> {
             return Err(Refusal::new("invalid_grant", "the code_verifier is wrong"));
         }
         check_resource(self.site, self.form)?;
-        if asked.dpop_jkt.is_some() && asked.dpop_jkt != self.jkt {
+        if !self.site.settings.dpop.ignored && asked.dpop_jkt.is_some() && asked.dpop_jkt != self.jkt {
             return Err(Refusal::new("invalid_dpop_proof", "the code is bound to another key"));
         }
         let issued = self.first_tokens(state, &asked);

@@ -26,9 +26,22 @@ function staticClient({ id, secret }, authMethod, grantTypes) {
   };
 }
 
-function features({ resource }) {
+/** A client that proves itself with a private key (RFC 7523). */
+function signingClient({ id, key }) {
+  return {
+    client_id: id,
+    jwks: { keys: [key] },
+    token_endpoint_auth_method: 'private_key_jwt',
+    grant_types: ['client_credentials'],
+    response_types: [],
+    redirect_uris: [],
+  };
+}
+
+function features({ resource, dpop }) {
   return {
     clientCredentials: { enabled: true },
+    dPoP: { enabled: dpop !== '', nonceSecret: randomBytes(32), requireNonce: () => dpop === 'nonce' },
     devInteractions: { enabled: true },
     introspection: { enabled: true },
     registration: { enabled: true },
@@ -44,16 +57,17 @@ function features({ resource }) {
   };
 }
 
-export function buildProvider({ issuer, resource, clients, resourceServer, control }) {
+export function buildProvider({ issuer, resource, clients, signers, resourceServer, control, dpop }) {
   const ttl = () => control.accessTokenTtl;
   const provider = new Provider(issuer, {
     clients: [
       staticClient(clients.header, 'client_secret_basic', ['client_credentials']),
       staticClient(clients.body, 'client_secret_post', ['client_credentials']),
+      ...signers.map(signingClient),
       staticClient(resourceServer, 'client_secret_basic', []),
     ],
     cookies: { keys: [randomBytes(32).toString('hex')] },
-    features: features({ resource }),
+    features: features({ resource, dpop }),
     findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     pkce: { required: () => true },
     rotateRefreshToken: true,
@@ -101,17 +115,20 @@ function recordTokenRequest(ctx, control) {
     error_description: ctx.body?.error_description,
     issued_refresh_token: Boolean(ctx.body?.refresh_token),
     granted_scope: ctx.body?.scope,
+    proved: Boolean(ctx.get('dpop')),
+    token_type: ctx.body?.token_type,
     replay: control.isReplay(ctx.req),
   });
 }
 
 function authStyle(ctx, params) {
   if (ctx.get('authorization')) return 'header';
+  if (params.client_assertion) return 'assertion';
   return params.client_secret ? 'body' : 'none';
 }
 
 function recordAuthorization(ctx, control) {
   // What arrived, not `ctx.oidc.params`: the provider drops offline_access there when no consent is asked.
-  const { scope, prompt, resource, code_challenge_method: pkce } = ctx.query;
-  control.record('authorization', { scope, prompt, resource, pkce, status: ctx.status });
+  const { scope, prompt, resource, dpop_jkt, code_challenge_method: pkce } = ctx.query;
+  control.record('authorization', { scope, prompt, resource, dpop_jkt, pkce, status: ctx.status });
 }

@@ -4,11 +4,13 @@
 // Owns: the command line, the ports, the ready line, the end of the process.
 // Refuses to know: OAuth (provider.mjs), MCP (resource.mjs), what tests ask for (../control.mjs).
 //
-//   server.mjs [--port N] [--issuer-path PATH] [--access-token-ttl SECONDS] [--until-stdin-closes]
+//   server.mjs [--port N] [--issuer-path PATH] [--access-token-ttl SECONDS] [--dpop bound|nonce]
+//     [--until-stdin-closes]
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import express from 'express';
@@ -27,6 +29,8 @@ const { values: options } = parseArgs({
     port: { type: 'string', default: '0' },
     'access-token-ttl': { type: 'string', default: '3600' },
     'issuer-path': { type: 'string', default: '' },
+    // `bound`: the MCP server takes tokens alone that are bound to a key; `nonce`: both servers demand nonces, too.
+    dpop: { type: 'string', default: '' },
     'until-stdin-closes': { type: 'boolean', default: false },
   },
 });
@@ -50,13 +54,22 @@ const clients = {
   header: confidentialClient('service:header'),
   body: confidentialClient('service-body'),
 };
+/** The public half of a key that the tests sign with. */
+function publicKey(name) {
+  const { d, p, q, dp, dq, qi, ...key } = JSON.parse(
+    readFileSync(new URL(`../../../src/jose/tests/keys/${name}.jwk`, import.meta.url), 'utf8'),
+  );
+  return { ...key, kid: `${name}-1` };
+}
+
+const signers = ['ec', 'rsa'].map((name) => ({ id: `service-${name}`, key: publicKey(name) }));
 const resourceServer = confidentialClient('resource-server');
 
 const control = new Control({ tokenEndpoint: `${issuer}/token`, accessTokenTtl: Number(options['access-token-ttl']) });
-const provider = buildProvider({ issuer, resource, clients, resourceServer, control });
+const provider = buildProvider({ issuer, resource, clients, signers, resourceServer, control, dpop: options.dpop });
 
 authorization.server.on('request', express().use(options['issuer-path'] || '/', provider.callback()));
-mcp.server.on('request', buildResource({ issuer, resource, resourceServer, control }));
+mcp.server.on('request', buildResource({ issuer, resource, resourceServer, control, dpop: options.dpop }));
 controls.server.on('request', control.handler());
 
 if (options['until-stdin-closes']) {

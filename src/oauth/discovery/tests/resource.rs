@@ -161,3 +161,46 @@ fn a_resource_covers_by_origin_and_whole_segments_rule_3() {
         assert!(!covers(resource, server), "{resource} {server}");
     }
 }
+
+/// What discovery says of bound tokens, for a server with these additions to its two documents.
+fn bound(resource_more: &Value, server_more: &Value) -> (bool, bool) {
+    let server = world(&[
+        ("/.well-known/oauth-protected-resource/mcp", with(resource("/mcp"), resource_more)),
+        (OAUTH, with(authorization(""), server_more)),
+    ]);
+    let found = run(&at(&server, "/mcp")).unwrap();
+    (found.dpop.required, found.dpop.without_es256)
+}
+
+#[test]
+fn bound_tokens_are_demanded_by_the_metadata_of_the_resource_and_no_other() {
+    let none = value!({});
+    let listed = value!({"dpop_signing_alg_values_supported": ["ES256", "EdDSA"]});
+    assert_eq!(bound(&none, &none), (false, false));
+    assert_eq!(bound(&none, &listed), (false, false), "an authorization server that could is no demand");
+    assert_eq!(bound(&value!({"dpop_bound_access_tokens_required": true}), &listed), (true, false));
+    for value in [value!("true"), value!(1), value!(false)] {
+        assert!(!bound(&value!({"dpop_bound_access_tokens_required": value}), &none).0);
+    }
+}
+
+#[test]
+fn a_list_of_algorithms_without_ours_is_noticed_wherever_it_stands() {
+    let (none, other) = (value!({}), value!({"dpop_signing_alg_values_supported": ["EdDSA"]}));
+    assert!(bound(&none, &other).1 && bound(&other, &none).1);
+}
+
+#[test]
+fn a_challenge_of_the_scheme_dpop_is_a_demand_also_where_nothing_is_fetched() {
+    let server = sound();
+    let demand = Challenge { scheme: Scheme::Dpop, ..challenge(None, None) };
+    assert!(discover(&testing::http(), &at(&server, "/mcp"), Some(&demand)).unwrap().dpop.required);
+    let explicit = Server {
+        token_url: Some("https://idp.example.com/token".to_owned()),
+        authorization_url: Some("https://idp.example.com/authorize".to_owned()),
+        client_id: Some("c".to_owned()),
+        ..configured("https://mcp.example.com/mcp")
+    };
+    assert!(discover(&testing::http(), &explicit, Some(&demand)).unwrap().dpop.required);
+    assert!(!discover(&testing::http(), &explicit, None).unwrap().dpop.required);
+}
