@@ -3,8 +3,8 @@
 mod support;
 
 use oauthserver::browser::{self, Decision};
-use oauthserver::{Consent, OAuthServer, Settings};
-use support::{Sandbox, end, wait_for};
+use oauthserver::{Consent, OAuthServer, RefreshTokens, Settings};
+use support::{Sandbox, end, serve, wait_for};
 
 #[test]
 fn callers_that_waited_for_a_login_which_was_refused_open_no_browser_of_their_own() {
@@ -27,6 +27,26 @@ fn callers_that_waited_for_a_login_which_was_refused_open_no_browser_of_their_ow
         assert_ne!(end(child).status, 0);
     }
     assert_eq!(sandbox.opened().len(), 1, "the person has said no once");
+}
+
+#[test]
+fn a_server_that_rejects_every_token_gets_no_fourth_browser_until_a_person_decides() {
+    let server = serve(Settings { refresh_tokens: RefreshTokens::Never, ..Settings::default() });
+    let sandbox = Sandbox::logged_in(&server);
+    let rejected = || {
+        let generation = sandbox.generation();
+        let arguments = ["refresh", "demo", "--rejected-generation", &generation, "--interactive", "always"];
+        sandbox.person(&arguments, Decision::Approve)
+    };
+    sandbox.forget_browser();
+    for _ in 0..3 {
+        rejected().succeeds();
+    }
+    let refused = rejected().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("3 times within ten minutes"), "{refused:?}");
+    assert_eq!(sandbox.opened().len(), 3);
+    sandbox.login("demo").succeeds();
+    rejected().succeeds();
 }
 
 /// Whether each caller has the login lock's file open.

@@ -49,7 +49,8 @@ impl Asker<'_> {
         if !self.may_start() {
             return self.wait_for_login(wish, failure);
         }
-        let quiet = quiet::check(session, &failure).and_then(|()| step_up::check(session, &failure));
+        let quiet = quiet::check(session, &failure)
+            .and_then(|()| step_up::check(session, &failure, wish.rejected.is_some()));
         if let Err(quiet) = quiet {
             return self.wait_for_login(wish, quiet);
         }

@@ -94,8 +94,6 @@ struct Login<'a> {
     end: Instant,
     request: TokenRequest,
     clear: Clear,
-    /// The generation that was stored before.
-    before: Option<String>,
 }
 
 fn begin<'a>(session: &'a Session<'a>, http: &Http, found: &Discovered) -> Outcome<Login<'a>> {
@@ -121,7 +119,6 @@ fn begin<'a>(session: &'a Session<'a>, http: &Http, found: &Discovered) -> Outco
         end: sent.checked_add(Duration::from_secs(codes.expires_in)).unwrap_or(sent),
         request: TokenRequest { dpop, ..request(session, found, &client, poll) },
         clear: binding::template(server, found, &client),
-        before: session.slot().peek_clear().ok().flatten().map(|clear| clear.generation),
         session,
         codes,
     })
@@ -181,7 +178,8 @@ impl Login<'_> {
                 return Err(self.timed_out());
             }
             thread::sleep(interval);
-            match self.poll(vault, end)? {
+            let (came, before) = self.poll(vault, end)?;
+            match came {
                 Redeemed::Done(answer) => return Ok(*answer),
                 Redeemed::Pending { slow_down: false } => {}
                 Redeemed::Pending { slow_down: true } => interval += SLOW_DOWN,
@@ -193,7 +191,7 @@ impl Login<'_> {
                 Redeemed::Failed(failure) => return Err(failure),
                 Redeemed::TimedOut => return Err(self.timed_out()),
                 Redeemed::Again => pause(end),
-                Redeemed::Vanished => match self.saved(vault) {
+                Redeemed::Vanished => match saved(vault, before.as_deref()) {
                     Some(answer) => return Ok(answer),
                     None => interval = (interval * 2).min(LONGEST_PAUSE),
                 },
@@ -201,27 +199,14 @@ impl Login<'_> {
         }
     }
 
-    /// The token that a worker has saved before it vanished.
-    fn saved(&self, vault: &StoreVault) -> Option<Answer> {
-        let record = vault.peek().ok().flatten()?;
-        let is_new = self.before.as_ref() != Some(&record.clear.generation);
-        is_new.then_some(Answer {
-            clear: record.clear,
-            access_token: record.access_token,
-            dpop_key: record.dpop_key,
-            proof: None,
-            source: Source::Login,
-            min_ttl_met: None,
-            persisted: true,
-        })
-    }
-
-    /// One poll, in a worker. It goes on by itself when our time is over.
-    fn poll(&self, vault: &StoreVault, end: Instant) -> Outcome<Redeemed> {
+    /// One poll, in a worker, which goes on by itself when our time is over. Beside what came of it, the generation
+    /// that was stored under the lock before.
+    fn poll(&self, vault: &StoreVault, end: Instant) -> Outcome<(Redeemed, Option<String>)> {
         let lock = token_lock(vault, end)?;
+        let before = vault.peek().ok().flatten().map(|record| record.clear.generation);
         let task =
             Task::Exchange { request: Box::new(self.request.clone()), clear: Box::new(self.clear.clone()) };
-        Ok(vault.work(lock, task, end))
+        Ok((vault.work(lock, task, end), before))
     }
 
     /// The address on a line of its own, so that it can be copied whole.
@@ -261,4 +246,19 @@ impl Login<'_> {
 /// Whether the next poll may fare better.
 fn is_passing(failure: &Failure) -> bool {
     matches!(failure.code, Code::Unavailable | Code::RateLimited)
+}
+
+/// The token that a worker has saved before it vanished, in the place of `before`.
+fn saved(vault: &StoreVault, before: Option<&str>) -> Option<Answer> {
+    let record = vault.peek().ok().flatten()?;
+    let is_new = before != Some(record.clear.generation.as_str());
+    is_new.then_some(Answer {
+        clear: record.clear,
+        access_token: record.access_token,
+        dpop_key: record.dpop_key,
+        proof: None,
+        source: Source::Login,
+        min_ttl_met: None,
+        persisted: true,
+    })
 }

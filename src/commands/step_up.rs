@@ -28,18 +28,20 @@ pub fn scope(session: &Session, found: &Discovered, more: &[String]) -> Option<S
     union(before.chain(now).chain(more.iter().map(String::as_str)))
 }
 
-/// Refuses one more login for more scopes where there were too many. `failure` says what it is needed for.
+/// Refuses one more login that the server causes, for more scopes or by rejecting a token, where there were too
+/// many. `failure` says what it is needed for.
 ///
 /// # Errors
-/// `insufficient_scope`, with the minutes that are left.
-pub fn check(session: &Session, failure: &Failure) -> Outcome<()> {
+/// `failure`, with the minutes that are left.
+pub fn check(session: &Session, failure: &Failure, is_rejected: bool) -> Outcome<()> {
     let past = recent(&session.slot().state().read().step_ups, clock::now());
-    if failure.code != Code::InsufficientScope || past.len() < LIMIT {
+    let is_caused = is_rejected || failure.code == Code::InsufficientScope;
+    if !is_caused || past.len() < LIMIT {
         return Ok(());
     }
     let left = past.first().map_or(0, |oldest| oldest + WINDOW - clock::now());
     let text = format!(
-        "{}; it has sent a person to log in {} times within ten minutes, so no browser is opened by itself for {} more \
+        "{}; the server has sent a person to log in {} times within ten minutes, so no browser is opened by itself for {} more \
          minutes",
         failure.message,
         past.len(),
