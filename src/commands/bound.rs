@@ -2,7 +2,6 @@
 //! caller names.
 
 use super::session::Session;
-use crate::binding;
 use crate::broker::Answer;
 use crate::cli::Format;
 use crate::dpop::prove;
@@ -13,12 +12,11 @@ use crate::request::HttpTarget;
 use crate::store::state::NonceFor;
 use crate::token::DPOP;
 
-/// The answer with its proof, where its token is bound and `http` names the request. A nonce that the caller
-/// hands in is kept for later.
+/// The answer with its proof, where its token is bound and `http` names the request. That this is a request to the
+/// server itself has been checked ([`Session::check_call`]). A nonce that the caller hands in is kept for later.
 ///
 /// # Errors
-/// `usage` where the format is nothing but headers and no request is named, `url_mismatch` for a request to
-/// another origin, `cache_damaged` where the stored key is none.
+/// `usage` where the format is nothing but headers and no request is named, `cache_damaged` where the stored key is none.
 pub fn proved(
     session: &Session,
     answer: Answer,
@@ -28,7 +26,6 @@ pub fn proved(
     check(session, &answer, format, http)?;
     let Some(http) = http.filter(|_| answer.clear.token_type == DPOP) else { return Ok(answer) };
     let name = &session.server.name;
-    binding::check_target(name, &session.server.url, http)?;
     let wrong = |why| Failure::new(Code::Usage, format!("`http.url` cannot be used: {why}")).of_server(name);
     let url = endpoint(&http.url).map_err(wrong)?;
     let slot = session.slot();
