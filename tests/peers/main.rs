@@ -18,6 +18,7 @@ mod django;
 mod dpop;
 mod http;
 mod login;
+mod oidc_device;
 mod oidc_provider;
 mod peer;
 mod private_key_jwt;

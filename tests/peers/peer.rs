@@ -17,6 +17,10 @@ const VENV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/venv");
 /// How long to wait for something that must happen. A guard against a hang, no measurement.
 pub const HANG: Duration = Duration::from_secs(120);
 
+/// What servers record. Not all of them know every kind.
+pub const KINDS: [&str; 7] =
+    ["registration", "authorization", "device_authorization", "token", "revocation", "grant_revoked", "mcp"];
+
 /// A running server. Dropping it ends the process, and prints what the server saw when a test failed.
 pub struct Peer {
     process: Child,
@@ -70,8 +74,7 @@ impl Peer {
         answer.status == 200 && answer.body.contains("\"result\"")
     }
 
-    /// Everything of one kind that the server saw, in order: `token`, `authorization`, `registration`,
-    /// `revocation`, `grant_revoked`.
+    /// Everything of one of the [`KINDS`] that the server saw, in order.
     pub fn events(&self, kind: &str) -> Vec<Value> {
         let all = self.control("GET", "/events", "").json();
         all.as_array().unwrap().iter().filter(|event| event["event"] == kind).cloned().collect()
@@ -133,7 +136,7 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let alive = matches!(self.process.try_wait(), Ok(None));
         if alive && thread::panicking() {
-            for kind in ["registration", "authorization", "token", "revocation", "grant_revoked", "mcp"] {
+            for kind in KINDS {
                 self.events(kind).iter().for_each(|event| eprintln!("the server saw: {event}"));
             }
         }

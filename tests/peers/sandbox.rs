@@ -142,6 +142,18 @@ impl Sandbox {
         self.run(&["get", NAME, "--format", "headers", "--timeout", "60"]).succeeded().text("Authorization")
     }
 
+    /// A person on another device: opens this address, types the code where a page asks for it, and presses the
+    /// button `press` where a page has it; what the last page says.
+    pub fn visit_elsewhere(&self, address: &str, code: &str, press: &str) -> String {
+        let mut visitor = Command::new(Visitor::Script.program());
+        visitor.arg(address).env("VISIT_CODE", code).env("VISIT_PRESS", press);
+        visitor.env("VISIT_LOG", self.visit_log()).env("VISIT_SAW", self.home.join("visit.saw"));
+        let visited = visitor.status().unwrap();
+        let trouble = fs::read_to_string(self.visit_log()).unwrap_or_default();
+        assert!(visited.success() && trouble.is_empty(), "the visit failed: {trouble}");
+        fs::read_to_string(self.home.join("visit.saw")).unwrap()
+    }
+
     fn login_with(&self, visitor: Visitor) {
         let mut command = self.command(&["login", NAME]);
         let child = command.env("BROWSER", visitor.program()).spawn().unwrap();
@@ -164,7 +176,8 @@ impl Sandbox {
         Answer::of(&["login", NAME], &child.wait_with_output().unwrap())
     }
 
-    fn start(&self, arguments: &[&str]) -> Child {
+    /// Starts the helper with its output kept.
+    pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().unwrap()
     }
 
@@ -207,7 +220,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(arguments: &[&str], output: &Output) -> Self {
+    /// What this output of the helper came to.
+    pub fn of(arguments: &[&str], output: &Output) -> Self {
         Self {
             command: arguments.join(" "),
             code: output.status.code(),

@@ -6,11 +6,17 @@
 // Refuses to know: which provider it talks to; scripts and styles.
 // Limits: it fills every text field with the same name, and presses the first form's button. stdout
 // stays empty; what went wrong is written to the file that VISIT_LOG names, and the exit status is 1.
+//
+// With VISIT_CODE it is a person on another device (RFC 8628): no client waits for a callback, the code is typed
+// where a page asks for it, and the visit ends at the first page without a form. With VISIT_PRESS it ends after the
+// button of that name, on the first page that has it. The heading of the last page and the line below it are then
+// written to the file that VISIT_SAW names.
 
 import { appendFileSync } from 'node:fs';
 
 const LOGIN = 'somebody';
 const MAX_STEPS = 20;
+const CODE = process.env.VISIT_CODE;
 
 class CookieJar {
   #cookies = new Map();
@@ -57,6 +63,20 @@ function attributes(tag) {
   )));
 }
 
+const typed = (name) => (CODE && name === 'user_code' ? CODE : LOGIN);
+
+/** The button that VISIT_PRESS names, where the page has it; others send no field. */
+function buttonToPress(html) {
+  const buttons = [...html.matchAll(/<button\b[^>]*>/gi)].map(([tag]) => attributes(tag));
+  return buttons.find(({ name }) => name && name === process.env.VISIT_PRESS);
+}
+
+/** What a person reads first: the heading, and the line below it. */
+function read(html) {
+  const [, heading = '', line = ''] = /<h1>(.*?)<\/h1>\s*(?:<p\b[^>]*>(.*?)<\/p>)?/is.exec(html) ?? [];
+  return `${heading}: ${line}`;
+}
+
 /** The request that pressing the first form's button would send; undefined when the page has no form. */
 function fillFirstForm(page, html) {
   const [, opening, inside] = /(<form\b[^>]*>)(.*?)<\/form>/is.exec(html) ?? [];
@@ -64,9 +84,11 @@ function fillFirstForm(page, html) {
   const fields = [...inside.matchAll(/<input\b[^>]*>/gi)].map(([tag]) => attributes(tag));
   const body = new URLSearchParams();
   for (const { type = 'text', name, value } of fields) {
-    if (name) body.append(name, type.toLowerCase() === 'hidden' ? value ?? '' : LOGIN);
+    if (name) body.append(name, type.toLowerCase() === 'hidden' ? value ?? '' : typed(name));
   }
-  return { url: new URL(attributes(opening).action ?? '', page), method: 'POST', body };
+  const button = buttonToPress(html);
+  if (button) body.append(button.name, button.value);
+  return { url: new URL(attributes(opening).action ?? '', page), method: 'POST', body, isLast: Boolean(button) };
 }
 
 /** What a browser would do next; undefined when the page is the last one. */
@@ -77,8 +99,10 @@ async function next(request, response, home) {
   }
   const html = await response.text();
   if (!response.ok) throw new Error(`${request.url.origin}${request.url.pathname} answered ${response.status}: ${html.slice(0, 500)}`);
+  const following = request.isLast ? undefined : fillFirstForm(request.url, html);
+  if (CODE && !following && process.env.VISIT_SAW) appendFileSync(process.env.VISIT_SAW, read(html));
   // A form of any other origin is not the provider's: the client's page is where a person stops.
-  return request.url.origin === home ? fillFirstForm(request.url, html) : undefined;
+  return request.url.origin === home ? following : undefined;
 }
 
 async function visit(start) {
@@ -90,7 +114,7 @@ async function visit(start) {
     const response = await fetch(request.url, { ...request, headers, redirect: 'manual' });
     jar.keep(request.url, response);
     const following = await next(request, response, home);
-    if (!following && request.url.origin === home) throw new Error(`the visit ended at ${request.url.pathname}, before the callback`);
+    if (!following && !CODE && request.url.origin === home) throw new Error(`the visit ended at ${request.url.pathname}, before the callback`);
     request = following;
   }
   if (request) throw new Error(`still redirected after ${MAX_STEPS} steps`);

@@ -6,7 +6,8 @@
 //
 // Left as oidc-provider has it: when a refresh token is issued (offline_access, granted on a consent
 // prompt), what a reused refresh token does (the grant is revoked), redirect URI and PKCE checks,
-// `iss` in the authorization response, the development login and consent pages.
+// `iss` in the authorization response, the development login and consent pages, and with `deviceFlow` the pages
+// where a person enters the code of a device and confirms or aborts (RFC 8628).
 
 import { randomBytes } from 'node:crypto';
 
@@ -38,9 +39,10 @@ function signingClient({ id, key }) {
   };
 }
 
-function features({ resource, dpop }) {
+function features({ resource, dpop, deviceFlow }) {
   return {
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: deviceFlow },
     dPoP: { enabled: dpop !== '', nonceSecret: randomBytes(32), requireNonce: () => dpop === 'nonce' },
     devInteractions: { enabled: true },
     introspection: { enabled: true },
@@ -57,7 +59,7 @@ function features({ resource, dpop }) {
   };
 }
 
-export function buildProvider({ issuer, resource, clients, signers, resourceServer, control, dpop }) {
+export function buildProvider({ issuer, resource, clients, signers, resourceServer, control, dpop, deviceFlow }) {
   const ttl = () => control.accessTokenTtl;
   const provider = new Provider(issuer, {
     clients: [
@@ -67,7 +69,7 @@ export function buildProvider({ issuer, resource, clients, signers, resourceServ
       staticClient(resourceServer, 'client_secret_basic', []),
     ],
     cookies: { keys: [randomBytes(32).toString('hex')] },
-    features: features({ resource, dpop }),
+    features: features({ resource, dpop, deviceFlow }),
     findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     pkce: { required: () => true },
     rotateRefreshToken: true,
@@ -84,6 +86,7 @@ function record(provider, control) {
     if (ctx.path === '/token') recordTokenRequest(ctx, control);
     if (ctx.path === '/reg') control.record('registration', { status: ctx.status });
     if (ctx.path === '/auth') recordAuthorization(ctx, control);
+    if (ctx.path === '/device/auth') recordDeviceAuthorization(ctx, control);
     if (ctx.path === '/token/revocation') control.record('revocation', { status: ctx.status });
   });
   provider.on('grant.success', (ctx) => recordGrant(ctx, control));
@@ -131,4 +134,9 @@ function recordAuthorization(ctx, control) {
   // What arrived, not `ctx.oidc.params`: the provider drops offline_access there when no consent is asked.
   const { scope, prompt, resource, dpop_jkt, code_challenge_method: pkce } = ctx.query;
   control.record('authorization', { scope, prompt, resource, dpop_jkt, pkce, status: ctx.status });
+}
+
+function recordDeviceAuthorization(ctx, control) {
+  const { scope, resource } = ctx.oidc.params ?? {};
+  control.record('device_authorization', { scope, resource, status: ctx.status });
 }

@@ -5,7 +5,7 @@
 // Refuses to know: OAuth (provider.mjs), MCP (resource.mjs), what tests ask for (../control.mjs).
 //
 //   server.mjs [--port N] [--issuer-path PATH] [--access-token-ttl SECONDS] [--dpop bound|nonce]
-//     [--until-stdin-closes]
+//     [--device-flow] [--until-stdin-closes]
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     'issuer-path': { type: 'string', default: '' },
     // `bound`: the MCP server takes tokens alone that are bound to a key; `nonce`: both servers demand nonces, too.
     dpop: { type: 'string', default: '' },
+    'device-flow': { type: 'boolean', default: false },
     'until-stdin-closes': { type: 'boolean', default: false },
   },
 });
@@ -66,10 +67,11 @@ const signers = ['ec', 'rsa'].map((name) => ({ id: `service-${name}`, key: publi
 const resourceServer = confidentialClient('resource-server');
 
 const control = new Control({ tokenEndpoint: `${issuer}/token`, accessTokenTtl: Number(options['access-token-ttl']) });
-const provider = buildProvider({ issuer, resource, clients, signers, resourceServer, control, dpop: options.dpop });
+const { dpop, 'device-flow': deviceFlow } = options;
+const provider = buildProvider({ issuer, resource, clients, signers, resourceServer, control, dpop, deviceFlow });
 
 authorization.server.on('request', express().use(options['issuer-path'] || '/', provider.callback()));
-mcp.server.on('request', buildResource({ issuer, resource, resourceServer, control, dpop: options.dpop }));
+mcp.server.on('request', buildResource({ issuer, resource, resourceServer, control, dpop }));
 controls.server.on('request', control.handler());
 
 if (options['until-stdin-closes']) {
