@@ -2,6 +2,7 @@
 //! messages, not in arguments and environments of processes, not in clear on disk (cases 78 and 80). And what
 //! is left of an answer when the streams are closed (case 76).
 
+mod grants;
 mod processes;
 mod streams;
 #[path = "../support/mod.rs"]
@@ -155,6 +156,22 @@ fn echo(secret: &str) -> Fault {
     Fault::body(400, "application/json", body.to_string())
 }
 
+/// Answers of every kind that fails, with a secret of the request in each.
+fn faults_that_repeat(secret: &str) -> [Fault; 7] {
+    // Alone: beside another secret, that one would be reason enough to withhold the text.
+    let told = json!({"error": "invalid_request", "error_description": format!("you said {secret}")});
+    let unsound = json!({"access_token": format!("{secret}\r\n"), "token_type": "Bearer"});
+    [
+        Fault::body(400, "application/json", told.to_string()),
+        Fault::json_error(503, secret),
+        Fault::body(500, "text/html", format!("<p>{secret} {CLIENT_SECRET}</p>")),
+        Fault::body(200, "application/json", format!("{{\"access_token\": \"{secret}\", \"token_type\"")),
+        Fault::body(200, "application/json", unsound.to_string()),
+        Fault::Redirect { code: 307, location: format!("http://127.0.0.1:9/{secret}") },
+        Fault::RawBytes(secret.to_owned().into_bytes()),
+    ]
+}
+
 #[test]
 fn case_78_no_failure_of_a_refresh_says_a_secret() {
     let server = server();
@@ -173,19 +190,7 @@ fn case_78_no_failure_of_a_refresh_says_a_secret() {
     };
     said.keep(refused(Fault::json_error(401, "invalid_client")));
     let spent = server.refreshes()[0].form_value("refresh_token").unwrap().to_owned();
-    for fault in [
-        echo(&spent),
-        Fault::json_error(503, &spent),
-        Fault::body(500, "text/html", format!("<p>{spent} {CLIENT_SECRET}</p>")),
-        Fault::body(200, "application/json", format!("{{\"access_token\": \"{spent}\", \"token_type\"")),
-        Fault::body(
-            200,
-            "application/json",
-            json!({"access_token": format!("{spent}\r\n"), "token_type": "Bearer"}).to_string(),
-        ),
-        Fault::Redirect { code: 307, location: format!("http://127.0.0.1:9/{spent}") },
-        Fault::RawBytes(spent.clone().into_bytes()),
-    ] {
+    for fault in faults_that_repeat(&spent).into_iter().chain([echo(&spent)]) {
         said.keep(refused(fault));
     }
     said.keep(sandbox.run(&["status", "demo"]).succeeds());

@@ -92,12 +92,18 @@ fn case_80_no_argument_holds_a_secret_and_the_worker_has_no_environment() {
 
 /// The command lines of all processes of this machine.
 #[cfg(target_os = "linux")]
-fn arguments() -> String {
+pub fn arguments() -> String {
     let lines = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("cmdline"));
     let lines: Vec<String> =
         lines.filter_map(|path| Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())).collect();
     assert!(lines.iter().any(|line| line.contains("__redeem") || line.contains("login\0demo")));
     lines.join("\n")
+}
+
+/// Elsewhere they are not looked at.
+#[cfg(not(target_os = "linux"))]
+pub fn arguments() -> String {
+    String::new()
 }
 
 /// The worker that `parent` has started.
