@@ -57,7 +57,13 @@ fn a_rotated_refresh_token_is_nowhere_on_disk() {
     }
     assert_eq!(
         sandbox.files(),
-        ["demo.client.json", "demo.token.json", "demo.token.json.lock", "demo.token.json.login"]
+        [
+            "demo.client.json",
+            "demo.token.json",
+            "demo.token.json.lock",
+            "demo.token.json.login",
+            "demo.token.json.state"
+        ]
     );
 }
 

@@ -163,7 +163,7 @@ fn case_16_a_server_that_does_not_advertise_pkce_is_not_logged_in_to() {
     for methods in [None, Some(vec!["plain".to_owned()])] {
         let server = serve(Settings { pkce_methods: methods, ..Settings::default() });
         let said = is_not_believed(&server, 0);
-        assert!(said.contains("allowMissingPkceMetadata"), "{said}");
+        assert!(said.contains("--allow-missing-pkce-metadata"), "{said}");
         assert_eq!(server.registrations().len(), 0);
         let sandbox = Sandbox::configured(&server, &json!({"allowMissingPkceMetadata": true}));
         sandbox.login("demo").succeeds();
