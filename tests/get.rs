@@ -3,7 +3,7 @@
 mod support;
 
 use oauthserver::Settings;
-use support::{Sandbox, server, wait_until_stale};
+use support::{Sandbox, expired, expired_at, server};
 
 #[test]
 fn a_cached_token_is_answered_and_opens_the_server() {
@@ -30,13 +30,11 @@ fn every_format_carries_the_same_token() {
 
 #[test]
 fn a_stale_token_is_refreshed_once_with_the_published_resource() {
-    let server = server(2);
-    let sandbox = Sandbox::logged_in(&server);
-    let before = sandbox.run(&["get", "demo"]).succeeds();
-    wait_until_stale(&before.json());
+    let (server, sandbox) = expired();
+    let before = sandbox.clear()["generation"].clone();
     let after = sandbox.run(&["get", "demo"]).succeeds();
     assert_eq!(after.text("source"), "refreshed");
-    assert_ne!(after.text("generation"), before.text("generation"));
+    assert_ne!(after.json()["generation"], before);
     assert!(server.mcp_accepts(&after.text("access_token")));
     let refreshes = server.refreshes();
     assert_eq!(refreshes.len(), 1);
@@ -80,17 +78,14 @@ fn nobody_logged_in_is_told_the_command_at_once() {
 
 #[test]
 fn a_server_without_refresh_tokens_is_answered_until_the_end_and_then_needs_a_login() {
-    let settings = Settings {
-        refresh_tokens: oauthserver::RefreshTokens::Never,
-        access_token_ttl: std::time::Duration::from_secs(2),
-        ..Settings::default()
-    };
-    let server = oauthserver::OAuthServer::start(settings).unwrap();
-    let sandbox = Sandbox::logged_in(&server);
-    let answer = sandbox.run(&["get", "demo"]).succeeds();
-    wait_until_stale(&answer.json());
+    let settings = || Settings { refresh_tokens: oauthserver::RefreshTokens::Never, ..Settings::default() };
+    let living = oauthserver::OAuthServer::start(settings()).unwrap();
+    Sandbox::logged_in(&living).run(&["get", "demo"]).succeeds();
+    let (ended, sandbox) = expired_at(settings());
     sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
-    assert_eq!(server.token_requests().len(), 1);
+    for server in [living, ended] {
+        assert_eq!(server.token_requests().len(), 1, "the login's alone");
+    }
 }
 
 #[test]
@@ -172,10 +167,7 @@ fn a_longer_life_costs_one_request_and_an_impossible_one_none() {
 
 #[test]
 fn an_unreachable_server_is_unavailable_within_the_budget_and_the_cache_is_untouched() {
-    let server = server(2);
-    let sandbox = Sandbox::logged_in(&server);
-    let answer = sandbox.run(&["get", "demo"]).succeeds();
-    wait_until_stale(&answer.json());
+    let (server, sandbox) = expired();
     let before = std::fs::read(sandbox.record()).unwrap();
     server.go_offline();
     let refused = sandbox.run(&["get", "demo", "--timeout", "5"]).fails("unavailable", 75);

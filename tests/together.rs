@@ -24,7 +24,7 @@ fn sixty_four_gets_on_an_expired_token_cause_one_request_and_get_equal_answers()
     let sandbox = Sandbox::logged_in(&server);
     let first = sandbox.run(&["get", "demo"]).succeeds();
     let before = age(&sandbox, &server, &first);
-    let crowd = sandbox.crowd(64, &["get", "demo"]);
+    let crowd = sandbox.crowd(64, &["get", "demo", "--timeout", "60"]);
     for ran in &crowd {
         assert_eq!(ran.status, 0, "{ran:?}");
     }

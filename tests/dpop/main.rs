@@ -13,7 +13,7 @@ use mcp_credential::secret::Secret;
 use oauthserver::{Client, Dpop, Endpoint, Fault, Logged, OAuthServer, Patch, Settings, Times, browser};
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::{Ran, Sandbox, serve, wait_until_stale};
+use support::{Ran, Sandbox, serve};
 use url::Url;
 
 /// What every private key of this kind begins with, in base64url: PKCS#8 on P-256.
@@ -30,11 +30,6 @@ const REQUIRED: Dpop = Dpop {
 
 fn server(dpop: Dpop) -> OAuthServer {
     serve(Settings { dpop, ..Settings::default() })
-}
-
-/// A server whose tokens end after a second.
-fn short(dpop: Dpop) -> OAuthServer {
-    serve(Settings { dpop, access_token_ttl: Duration::from_secs(1), ..Settings::default() })
 }
 
 /// The header and the claims of the proof that went with a request.
@@ -125,10 +120,9 @@ fn the_code_is_bound_to_the_key_of_the_login() {
 
 #[test]
 fn a_login_keeps_its_key_and_another_login_has_another() {
-    let server = short(REQUIRED);
+    let server = server(REQUIRED);
     let sandbox = Sandbox::logged_in(&server);
-    wait_until_stale(&sandbox.run(&["get", "demo"]).succeeds().json());
-    assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("source"), "refreshed");
+    assert_eq!(renewed(&sandbox).succeeds().text("source"), "refreshed");
     sandbox.login("demo").succeeds();
     let keys = keys(&server.token_requests());
     assert_eq!(keys.len(), 3);
@@ -282,7 +276,7 @@ fn the_probe_proves_the_key_and_takes_the_nonce() {
 
 #[test]
 fn the_key_is_seen_nowhere() {
-    let server = short(Dpop { token_nonce: true, ..REQUIRED });
+    let server = server(Dpop { token_nonce: true, ..REQUIRED });
     let sandbox = Sandbox::with(&server);
     let mut texts = Vec::new();
     let mut keep = |ran: Ran| texts.push(format!("{}{}", ran.stdout, ran.stderr));

@@ -1,7 +1,7 @@
 //! `list` and `status`: what is there, in words and in JSON, and never a secret.
 
 use crate::URL;
-use crate::support::{Sandbox, server, wait_until_stale};
+use crate::support::{Sandbox, server, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -108,7 +108,7 @@ fn each_state_has_its_word() {
     let sandbox = Sandbox::with(&server);
     assert_eq!(status(&sandbox, "demo")["state"], "none");
     sandbox.login("demo").succeeds();
-    wait_until_stale(&sandbox.run(&["get", "demo"]).succeeds().json());
+    wait_until(sandbox.clear()["expires_at"].as_u64().unwrap());
     assert_eq!(status(&sandbox, "demo")["state"], "stale");
     server.revoke_families();
     sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
