@@ -12,7 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// How often another name is tried when somebody takes a draft away.
-const TRIES: usize = 8;
+const TRIES: usize = 64;
 /// The end of a draft's name, after 16 hexadecimal digits.
 const ENDING: &str = ".draft";
 
