@@ -2,16 +2,17 @@
 //! why, so for them the server is asked before a cached token is answered.
 //!
 //! Callers of the same moment share one question: a lock of its own, and an answer that lives three seconds.
-//! Only a 401 with a challenge counts; whatever else happens, the token is kept. Where a token that was just
-//! issued is refused as well, asking proves nothing and is left off for ten minutes.
+//! Only a 401 with a challenge counts, and its challenge is handed on, to those who share the answer too; whatever
+//! else happens, the token is kept. Where a token that was just is refused as well, asking proves nothing and is left off for ten minutes.
 
 use crate::broker::Answer;
 use crate::clock;
 use crate::config::{Network, Server};
 use crate::dpop::prove;
 use crate::jose::dpop::Target;
+use crate::oauth::challenge::Challenge;
 use crate::oauth::http::{Http, Limits, Reply};
-use crate::oauth::ping::{Shown, ping, rejects_token, wants_nonce};
+use crate::oauth::ping::{Shown, ping, rejection, wants_nonce};
 use crate::oauth::url::{endpoint, origin};
 use crate::store::Slot;
 use crate::store::state::{NonceFor, Probed};
@@ -26,6 +27,23 @@ const LIMIT: Duration = Duration::from_secs(2);
 const SHARED_MS: u64 = 3000;
 /// For how long the server is not asked after it refused a token that was just issued, in seconds.
 const OFF_FOR: u64 = 600;
+
+/// What a server that answered said of a token.
+enum Said {
+    /// Nothing against it.
+    Nothing,
+    /// That it does not accept it.
+    Refusal(Challenge),
+}
+
+impl Said {
+    fn challenge(self) -> Option<Challenge> {
+        match self {
+            Self::Nothing => None,
+            Self::Refusal(challenge) => Some(challenge),
+        }
+    }
+}
 
 /// Asks one server about its tokens.
 pub struct Probe<'a> {
@@ -54,47 +72,62 @@ impl<'a> Probe<'a> {
         self.slot.state().read().probe_off_until.is_some_and(|until| now < until && until - now <= OFF_FOR)
     }
 
-    /// Whether the server refuses the token of `answer`.
+    /// The challenge with which the server refuses the token of `answer`; `None` where it is kept.
     #[must_use]
-    pub fn rejects(&self, answer: &Answer) -> bool {
+    pub fn rejection(&self, answer: &Answer) -> Option<Challenge> {
         let generation = &answer.clear.generation;
         let deadline = Instant::now() + self.time_left();
         let mut lock = self.slot.probe_lock();
         loop {
             if let Some(known) = self.known(generation) {
-                return known;
+                return known.challenge();
             }
             match lock.try_take() {
                 Ok(Some(_held)) => {
-                    return self.known(generation).unwrap_or_else(|| self.ask(answer));
+                    return self.known(generation).or_else(|| self.ask(answer)).and_then(Said::challenge);
                 }
                 Ok(None) if Instant::now() < deadline => pause(deadline),
                 // Nobody could be asked in time: the token is kept.
-                Ok(None) | Err(_) => return false,
+                Ok(None) | Err(_) => return None,
             }
         }
     }
 
     /// What the server said to another caller a moment ago.
-    fn known(&self, generation: &str) -> Option<bool> {
+    fn known(&self, generation: &str) -> Option<Said> {
         let probed = self.slot.state().read().probe.filter(|probed| probed.generation == generation)?;
         let age = clock::now_ms().checked_sub(probed.at_ms)?;
-        (age < SHARED_MS).then_some(probed.rejected)
+        if age >= SHARED_MS {
+            return None;
+        }
+        if !probed.rejected {
+            return Some(Said::Nothing);
+        }
+        // A refusal without its challenge was written down by an older version: the server is asked anew.
+        serde_json::from_value(probed.challenge?).ok().map(Said::Refusal)
     }
 
-    fn ask(&self, answer: &Answer) -> bool {
+    fn ask(&self, answer: &Answer) -> Option<Said> {
         if self.time_left().is_zero() {
-            return false;
+            return None;
         }
         // A question that was not answered says nothing to others.
-        let Some(rejected) = self.send(answer) else { return false };
-        let generation = answer.clear.generation.clone();
-        let probed = Probed { generation, at_ms: clock::now_ms(), rejected };
+        let said = self.send(answer)?;
+        let challenge = match &said {
+            Said::Nothing => None,
+            Said::Refusal(challenge) => serde_json::to_value(challenge).ok(),
+        };
+        let probed = Probed {
+            generation: answer.clear.generation.clone(),
+            at_ms: clock::now_ms(),
+            rejected: matches!(said, Said::Refusal(_)),
+            challenge,
+        };
         self.slot.state().update(|state| state.probe = Some(probed.clone()));
-        rejected
+        Some(said)
     }
 
-    fn send(&self, answer: &Answer) -> Option<bool> {
+    fn send(&self, answer: &Answer) -> Option<Said> {
         let limits = Limits { connect: self.time_left(), total: self.time_left() };
         let (Ok(url), Ok(http)) = (endpoint(&self.server.url), Http::new(self.network, limits)) else {
             return None;
@@ -105,7 +138,7 @@ impl<'a> Probe<'a> {
             reply = self.ping(&http, &url, answer)?;
         }
         self.keep_nonce(&url, &reply);
-        Some(rejects_token(&reply))
+        Some(rejection(&reply).map_or(Said::Nothing, Said::Refusal))
     }
 
     fn ping(&self, http: &Http, url: &Url, answer: &Answer) -> Option<Reply> {

@@ -2,8 +2,10 @@
 
 mod support;
 
-use oauthserver::{Endpoint, Fault, OAuthServer, Times};
-use support::{Ran, Sandbox, end, server};
+use oauthserver::browser::Decision;
+use oauthserver::{Document, Endpoint, Fault, OAuthServer, Settings, Times};
+use serde_json::json;
+use support::{Ran, Sandbox, end, serve, server};
 
 fn header(ran: &Ran) -> String {
     ran.json()["Authorization"].as_str().unwrap().to_owned()
@@ -107,4 +109,98 @@ fn a_token_goes_in_the_header_and_never_in_a_query_rule_21() {
         let in_query = seen.query.iter().any(|(name, value)| name == "access_token" || *value == answer);
         assert!(!in_query && !seen.path.contains(&answer), "{seen:?}");
     }
+}
+
+/// A server that has gone over to another authorization server since somebody logged in, and refuses the old one's
+/// token.
+fn moved() -> (OAuthServer, OAuthServer, Sandbox) {
+    let old = server(3600);
+    let new = serve(Settings { resource: Some(old.resource()), ..Settings::default() });
+    old.trust_tokens_of(&new);
+    let sandbox = Sandbox::logged_in(&old);
+    old.reconfigure(|settings| settings.authorization_servers = Some(vec![new.issuer()]));
+    old.expire_access_tokens();
+    (old, new, sandbox)
+}
+
+/// A header helper, with time enough to look at the server's metadata on a busy machine.
+const HELPER: [&str; 6] = ["get", "demo", "--format", "headers", "--timeout", "60"];
+
+#[test]
+fn a_server_that_has_moved_is_noticed_and_nobody_gets_an_old_credential_rule_21() {
+    let (old, new, sandbox) = moved();
+    let needed = sandbox.run(&HELPER).fails("interaction_required", 4);
+    for issuer in [old.issuer(), new.issuer()] {
+        assert!(needed.stderr.contains(&issuer), "{}", needed.stderr);
+    }
+    assert_eq!((pings(&old), old.refreshes().len(), new.token_requests().len()), (1, 0, 0));
+    assert!(sandbox.record().exists(), "nothing is erased");
+}
+
+#[test]
+fn the_answer_is_the_one_of_a_caller_that_hands_the_challenge_over() {
+    let (old, _new, sandbox) = moved();
+    let json = ["get", "demo", "--verify", "always", "--timeout", "60"];
+    let asked = sandbox.run(&json).fails("interaction_required", 4);
+    sandbox.forget_state();
+    let place = old.document_path(Document::ResourcePath);
+    let challenge = format!("Bearer resource_metadata=\"{}{place}\"", old.origin());
+    let object = json!({
+        "rejected": {"generation": sandbox.generation()},
+        "response": {"status": 401, "www_authenticate": challenge}
+    });
+    let arguments = ["refresh", "demo", "--request", "-", "--timeout", "60"];
+    let told = sandbox.run_with(&arguments, object.to_string().as_bytes());
+    assert_eq!((asked.stdout, asked.stderr), (told.stdout, told.stderr));
+}
+
+#[test]
+fn where_a_login_may_start_the_challenge_of_the_question_leads_it() {
+    let (old, new, sandbox) = moved();
+    old.reconfigure(|settings| settings.challenge.scope = Some("mcp:read".to_owned()));
+    let before = old.count("/mcp");
+    let helper = [&HELPER[..], &["--interactive", "always"]].concat();
+    let answer = sandbox.person(&helper, Decision::Approve).succeeds();
+    assert!(old.mcp_accepts(&token(&answer)));
+    assert_eq!((old.refreshes().len(), new.registrations().len()), (0, 1));
+    assert_eq!(old.count("/mcp"), before + 2, "one question about each token, and none without one");
+    assert_eq!(sandbox.clear()["scopes_requested"], json!(["mcp:read"]));
+    assert_eq!(sandbox.clear()["issuer"], new.issuer());
+}
+
+#[test]
+fn those_who_share_a_question_share_its_challenge() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let more = "Bearer error=\"insufficient_scope\", scope=\"extra\"";
+    server.reconfigure(|settings| settings.challenge.raw = Some(vec![more.to_owned()]));
+    server.expire_access_tokens();
+    server.fault(Endpoint::Mcp, Fault::Hang, Times::Next(1));
+    let children: Vec<_> = (0..4).map(|_| sandbox.start(&HELPER)).collect();
+    assert!(server.wait_for(|log| log.held() == 1, support::PATIENCE));
+    server.release();
+    for child in children {
+        let refused = end(child).fails("insufficient_scope", 6);
+        assert!(refused.stderr.contains("login demo --scope extra"), "{}", refused.stderr);
+    }
+    assert_eq!((pings(&server), server.refreshes().len()), (1, 0));
+}
+
+#[test]
+fn a_server_that_had_no_metadata_is_not_served_at_the_places_of_another_issuer() {
+    let old = serve(Settings { documents: Vec::new(), ..Settings::default() });
+    let sandbox = Sandbox::logged_in(&old);
+    assert_eq!(sandbox.clear().get("issuer"), None, "nobody named one");
+    old.reconfigure(|settings| settings.documents = Settings::default().documents);
+    old.expire_access_tokens();
+    // It names itself by now: its tokens come from where they always came from.
+    sandbox.run(&HELPER).succeeds();
+    assert_eq!(old.refreshes().len(), 1);
+    let new = serve(Settings { resource: Some(old.resource()), ..Settings::default() });
+    old.reconfigure(|settings| settings.authorization_servers = Some(vec![new.issuer()]));
+    old.expire_access_tokens();
+    sandbox.forget_state();
+    let needed = sandbox.run(&HELPER).fails("interaction_required", 4);
+    assert!(needed.stderr.contains(&new.issuer()) && needed.stderr.contains(&old.origin()), "{needed:?}");
+    assert_eq!((old.refreshes().len(), new.token_requests().len()), (1, 0));
 }

@@ -8,6 +8,7 @@ use crate::broker::{Answer, Source, Vault, Wish};
 use crate::cli::{Format, GetArgs, VerifyArg};
 use crate::config::Environment;
 use crate::failure::Outcome;
+use crate::oauth::challenge::Challenge;
 use crate::probe::Probe;
 use crate::reply;
 use crate::store::Slot;
@@ -43,7 +44,7 @@ fn answer(session: &Session, call: &Call, args: &GetArgs) -> Outcome<Answer> {
     bound::check(session, &answer, format, http)?;
     let answer = match getting.verify() {
         VerifyArg::Never => answer,
-        how => getting.verified(answer, &wish, how)?,
+        how => getting.verified(answer, wish, how)?,
     };
     bound::proved(session, answer, format, http)
 }
@@ -64,20 +65,34 @@ impl Getting<'_> {
     }
 
     /// A cached token that the server refuses is replaced, once.
-    fn verified(&self, answer: Answer, wish: &Wish, how: VerifyArg) -> Outcome<Answer> {
+    fn verified(&self, answer: Answer, wish: Wish, how: VerifyArg) -> Outcome<Answer> {
         let session = self.asker.session;
         let network = &session.loaded.machine.network;
         let probe = Probe::new(self.slot, &session.server, network, self.asker.deadline);
-        let rejected = |answer: &Answer| probe.rejects(answer);
         let believed = how == VerifyArg::Auto && probe.is_off();
-        if answer.source != Source::Cache || believed || !rejected(&answer) {
+        if answer.source != Source::Cache || believed {
             return Ok(answer);
         }
+        let Some(challenge) = probe.rejection(&answer) else { return Ok(answer) };
         log::info!("the server refuses generation {}", answer.clear.generation);
-        let renewed = self.asker.token(&Wish { rejected: Some(answer.clear.generation), ..wish.clone() })?;
-        if rejected(&renewed) {
+        let renewed = self.replaced(answer, wish, &challenge)?;
+        if probe.rejection(&renewed).is_some() {
             probe.leave_off();
         }
         Ok(renewed)
+    }
+
+    /// What `refresh` answers to a caller that hands over `challenge`.
+    fn replaced(&self, answer: Answer, wish: Wish, challenge: &Challenge) -> Outcome<Answer> {
+        let Asker { session, typed, deadline, .. } = self.asker;
+        let network = &session.loaded.machine.network;
+        let vault = StoreVault::new(self.slot, &session.server, network, session.environment)
+            .challenged(Some(challenge));
+        let wish = Wish {
+            rejected: Some(answer.clear.generation),
+            step_up: challenge.demanded_scopes().or(wish.step_up),
+            ..wish
+        };
+        Asker { session, vault: &vault, challenge: Some(challenge), typed, deadline }.token(&wish)
     }
 }

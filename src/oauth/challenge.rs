@@ -16,6 +16,10 @@ use parse::Raw;
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 
+/// The longest text of a parameter that is looked at, in bytes: what is longer counts as absent. A challenge is kept
+/// for a moment and handed on.
+const LONGEST: usize = 4096;
+
 /// The authentication schemes that this client can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -104,12 +108,13 @@ impl Challenge {
             "dpop" => Scheme::Dpop,
             _ => return None,
         };
+        let short = |name: &str| raw.value(name).filter(|text| text.len() <= LONGEST);
         Some(Self {
             scheme,
-            resource_metadata: raw.value("resource_metadata"),
+            resource_metadata: short("resource_metadata"),
             scope: raw.value("scope").filter(|scope| is_scope(scope)),
-            error: raw.value("error"),
-            error_description: raw.value("error_description"),
+            error: short("error"),
+            error_description: short("error_description"),
         })
     }
 }

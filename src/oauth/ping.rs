@@ -55,10 +55,11 @@ pub fn wants_nonce(reply: &Reply) -> bool {
     reply.status == 401 && Challenge::of(&reply.headers).is_some_and(|challenge| challenge.wants_dpop_nonce())
 }
 
-/// Whether the answer says that the token is not accepted: a 401 with a challenge of a scheme that we know
+/// The challenge of an answer that does not accept the token: a 401 with one of a scheme that we know
 /// (RFC 9110, section 15.5.2). Anything else, a 401 of a gateway without one or over a
 /// proof included, says nothing of it.
 #[must_use]
-pub fn rejects_token(reply: &Reply) -> bool {
-    reply.status == 401 && Challenge::of(&reply.headers).is_some_and(|challenge| !challenge.blames_proof())
+pub fn rejection(reply: &Reply) -> Option<Challenge> {
+    let challenge = Challenge::of(&reply.headers).filter(|_| reply.status == 401)?;
+    (!challenge.blames_proof()).then_some(challenge)
 }

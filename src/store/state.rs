@@ -102,6 +102,9 @@ pub struct Probed {
     pub at_ms: u64,
     /// Whether it refused the token.
     pub rejected: bool,
+    /// The challenge that it refused it with, as JSON: `probe` knows what it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Value>,
 }
 
 /// A failure and its time.

@@ -47,7 +47,8 @@ pub(super) fn refuse_moved(job: &Job, stored: Option<&Clear>, challenge: Option<
     let (Some(stored), Some(challenge)) = (stored, challenge) else { return Ok(()) };
     let server = &job.server;
     let known = stored.issuer.as_deref();
-    let now = http(&job.network).and_then(|http| moved(&http, server, challenge, known));
+    let now =
+        http(&job.network).and_then(|http| moved(&http, server, challenge, known, &stored.token_endpoint));
     match now {
         Ok(None) => Ok(()),
         Ok(Some(now)) => Err(other_issuer(server, stored, &now)),
@@ -59,7 +60,9 @@ pub(super) fn refuse_moved(job: &Job, stored: Option<&Clear>, challenge: Option<
 }
 
 fn other_issuer(server: &Server, stored: &Clear, now: &str) -> Failure {
-    let (now, before) = (one_line(now), one_line(stored.issuer.as_deref().unwrap_or("(none)")));
+    // Where the old one had no name, the place of its tokens tells the person what it was.
+    let before = stored.issuer.as_deref().unwrap_or(&stored.token_endpoint);
+    let (now, before) = (one_line(now), one_line(before));
     if stored.grant.is_unattended() {
         let client = one_line(&stored.client_id);
         let text = format!(

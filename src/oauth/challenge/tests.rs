@@ -102,6 +102,18 @@ fn a_scope_that_is_no_list_of_scopes_is_left_out() {
 }
 
 #[test]
+fn a_text_that_is_longer_than_any_needs_to_be_counts_as_absent() {
+    for name in ["resource_metadata", "error", "error_description"] {
+        let texts = |length: usize| {
+            let challenge = pick(&format!("Bearer {name}=\"{}\"", "x".repeat(length))).unwrap();
+            [challenge.resource_metadata, challenge.error, challenge.error_description]
+        };
+        assert_eq!(texts(LONGEST).into_iter().flatten().count(), 1, "{name}");
+        assert_eq!(texts(LONGEST + 1), [None, None, None], "{name}");
+    }
+}
+
+#[test]
 fn a_field_that_breaks_off_keeps_what_came_before() {
     let challenge = pick("Bearer error=\"e\", resource_metadata=\"https://r/").unwrap();
     assert_eq!((challenge.error.as_deref(), challenge.resource_metadata), (Some("e"), None));

@@ -6,9 +6,11 @@ use crate::config::Server;
 use crate::failure::Outcome;
 use crate::oauth::challenge::Challenge;
 use crate::oauth::known::{TABLE, same_issuer};
+use crate::oauth::url::same_server;
 
-/// The issuer that the metadata of `challenge` leads to by now, where it is another one than `known`. Nothing is
-/// looked up where the configuration names the authorization server, or the challenge no metadata.
+/// The issuer that the metadata of `challenge` leads to by now, where it is another one than `known`, or where
+/// none was known (a server of MCP 2025-03-26) and its tokens do not come from `token_endpoint`. Nothing is looked
+/// up where the configuration names the authorization server, or the challenge no metadata.
 ///
 /// # Errors
 /// Those of [`super::discover`]: then nothing is known.
@@ -17,19 +19,23 @@ pub fn moved(
     server: &Server,
     challenge: &Challenge,
     known: Option<&str>,
+    token_endpoint: &str,
 ) -> Outcome<Option<String>> {
     let configured = server.issuer.is_some() || server.token_url.is_some() || !server.discovery;
-    let Some(known) = known.filter(|_| !configured && challenge.resource_metadata.is_some()) else {
+    if configured || challenge.resource_metadata.is_none() {
         return Ok(None);
-    };
+    }
     let story = Story::new(web, server, TABLE)?;
     let Some(published) = resource::find(&story, Some(challenge))? else { return Ok(None) };
     let listed = &published.authorization_servers;
-    if listed.is_empty() || listed.iter().any(|issuer| issuer == known) {
+    if listed.is_empty() || listed.iter().any(|issuer| Some(issuer.as_str()) == known) {
         return Ok(None);
     }
     // The list may write the same issuer in another way that the configuration trusts: its metadata decides.
     let found = issuer::find(&story, Some(&published), true)?;
-    let same = |issuer: &String| issuer == known || same_issuer(TABLE, server, known, issuer);
-    Ok(found.issuer.filter(|issuer| !same(issuer)))
+    let same = |issuer: &String| match known {
+        Some(known) => issuer == known || same_issuer(TABLE, server, known, issuer),
+        None => found.token_endpoint.as_ref().is_some_and(|now| same_server(now, token_endpoint)),
+    };
+    Ok(found.issuer.as_ref().filter(|issuer| !same(issuer)).cloned())
 }
