@@ -203,7 +203,7 @@ pub struct LoginArgs {
     /// Add the server first: NAME stands for URL from now on
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// More scopes to ask for, separated by blanks, beside those that were asked for before
+    /// More scopes to ask for, separated by blanks, beside those that were asked for before; to get fewer, `logout` first
     #[arg(long, allow_hyphen_values = true)]
     pub scope: Option<String>,
     /// `never` prints the address of the login page without opening it

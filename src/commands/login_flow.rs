@@ -182,8 +182,9 @@ fn lead(
 ) -> Outcome<Answer> {
     let http = Http::new(&session.loaded.machine.network, Limits::PLAIN)?.until(deadline);
     let mut found = discover(&http, &session.server, wanted.challenge)?;
-    if let Some(scopes) = wanted.scopes {
-        found.scope = step_up::scope(session, &found, scopes);
+    // A configured scope is what a login asks for, unless more is demanded.
+    if session.server.scope.is_none() || wanted.scopes.is_some() {
+        found.scope = step_up::scope(session, &found, wanted.scopes.unwrap_or_default());
     }
     if let Some(answer) = login_device::instead(session, vault, &http, &found, way, deadline)? {
         return Ok(answer);

@@ -1,6 +1,6 @@
 //! Step-up: a login because the server wants more scopes (MCP authorization, "scope challenge handling"; rule 14).
 //!
-//! Owns which scopes such a login asks for, and how often a server may send a person to it. A server that keeps
+//! Owns which scopes a further login asks for, and how often a server may send a person to it. A server that keeps
 //! asking ends in an error. A typed `login` always may, and ends the count.
 
 use super::session::Session;

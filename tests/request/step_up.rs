@@ -3,7 +3,7 @@
 use crate::support::{Ran, Sandbox, end, serve};
 use crate::{ask, challenge, refused};
 use oauthserver::browser::{self, Decision};
-use oauthserver::{Client, Consent, OAuthServer, Settings};
+use oauthserver::{Client, Consent, Endpoint, Fault, OAuthServer, Settings, Times};
 use serde_json::{Value, json};
 
 const MORE: &str = r#"error="insufficient_scope", scope="mcp:write mcp:read""#;
@@ -72,6 +72,36 @@ fn where_a_login_may_start_it_asks_for_all_scopes_together_rule_14() {
     assert_eq!(late.text("generation"), answer.text("generation"));
     sandbox.refresh().succeeds();
     assert_eq!(sandbox.clear()["scopes"], json!(["mcp:read", "mcp:write"]), "a refresh keeps them");
+}
+
+#[test]
+fn every_further_login_asks_for_all_that_was_asked_for_before_until_a_logout_rule_14() {
+    let server = reading();
+    let sandbox = Sandbox::with(&server);
+    sandbox.person(&["login", "demo", "--scope", "mcp:write"], Decision::Approve).succeeds();
+    sandbox.login("demo").succeeds();
+    assert_eq!(asked(&sandbox), "mcp:read mcp:write", "nobody has taken the scopes back");
+    let oauth2 = json!({"scope": "mcp:read"});
+    let configured = json!({"servers": {"demo": {"url": server.mcp_url(), "oauth2": oauth2}}});
+    sandbox.write_config(&configured);
+    sandbox.login("demo").succeeds();
+    assert_eq!(asked(&sandbox), "mcp:read", "the configuration means what it says");
+    sandbox.write_config(&json!({"servers": {"demo": {"url": server.mcp_url()}}}));
+    sandbox.person(&["login", "demo", "--scope", "mcp:write"], Decision::Approve).succeeds();
+    sandbox.run(&["logout", "demo"]).succeeds();
+    sandbox.login("demo").succeeds();
+    assert_eq!(asked(&sandbox), "mcp:read", "a logout begins anew");
+}
+
+#[test]
+fn a_login_for_a_refused_token_asks_for_what_was_held_and_what_is_challenged_rule_14() {
+    let server = reading();
+    let sandbox = Sandbox::logged_in(&server);
+    server.fault(Endpoint::Refresh, Fault::json_error(400, "invalid_grant"), Times::Always);
+    let object = refused(&server, &sandbox.generation(), 401, r#"error="invalid_token", scope="mcp:write""#);
+    let answer = with_person(&sandbox, &object, Decision::Approve).succeeds();
+    assert_eq!((answer.text("source").as_str(), server.refreshes().len()), ("login", 1));
+    assert_eq!(asked(&sandbox), "mcp:read mcp:write");
 }
 
 #[test]
