@@ -4,7 +4,8 @@ mod support;
 
 use oauthserver::browser::{self, Decision};
 use oauthserver::{Consent, OAuthServer, RefreshTokens, Settings};
-use support::{Sandbox, end, serve, wait_for};
+use std::time::Duration;
+use support::{Sandbox, end, serve, wait_for, wait_until};
 
 #[test]
 fn callers_that_waited_for_a_login_which_was_refused_open_no_browser_of_their_own() {
@@ -47,6 +48,30 @@ fn a_server_that_rejects_every_token_gets_no_fourth_browser_until_a_person_decid
     assert_eq!(sandbox.opened().len(), 3);
     sandbox.login("demo").succeeds();
     rejected().succeeds();
+}
+
+#[test]
+fn an_authorization_server_whose_tokens_end_at_once_gets_no_fourth_browser_either() {
+    // It redirects at once, so nobody even has to look at its page.
+    let settings = Settings { refresh_tokens: RefreshTokens::Never, ..Settings::default() };
+    let server = serve(Settings { access_token_ttl: Duration::from_secs(1), ..settings });
+    let sandbox = Sandbox::with(&server);
+    let get = || {
+        if sandbox.record().exists() {
+            wait_until(sandbox.clear()["expires_at"].as_u64().unwrap());
+        }
+        sandbox.person(&["get", "demo", "--interactive", "always"], Decision::Approve)
+    };
+    for _ in 0..3 {
+        assert_eq!(get().succeeds().text("source"), "login");
+    }
+    let refused = get().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("3 times within ten minutes"), "{refused:?}");
+    assert!(refused.stderr.contains("run `mcp-credential login demo`"), "{refused:?}");
+    assert_eq!(sandbox.opened().len(), 3);
+    sandbox.login("demo").succeeds();
+    get().succeeds();
+    assert_eq!(sandbox.opened().len(), 5, "a typed login always may, and ends the count");
 }
 
 /// Whether each caller has the login lock's file open.

@@ -49,8 +49,7 @@ impl Asker<'_> {
         if !self.may_start() {
             return self.wait_for_login(wish, failure);
         }
-        let quiet = quiet::check(session, &failure)
-            .and_then(|()| step_up::check(session, &failure, wish.rejected.is_some()));
+        let quiet = quiet::check(session, &failure).and_then(|()| step_up::check(session, &failure));
         if let Err(quiet) = quiet {
             return self.wait_for_login(wish, quiet);
         }

@@ -163,7 +163,7 @@ fn admit(session: &Session, wish: &Wish) -> Outcome<()> {
     let scopes = wish.step_up.as_deref().unwrap_or_default();
     let failure = Failure::new(code, "a login is needed").demanding(scopes);
     quiet::check(session, &failure)?;
-    step_up::check(session, &failure, wish.rejected.is_some())?;
+    step_up::check(session, &failure)?;
     step_up::count(session);
     Ok(())
 }

@@ -1,15 +1,16 @@
 //! Step-up: a login because the server wants more scopes (MCP authorization, "scope challenge handling"; rule 14).
 //!
-//! Owns which scopes a further login asks for, and how often a server may send a person to it. A server that keeps
-//! asking ends in an error. A typed `login` always may, and ends the count.
+//! Owns which scopes a further login asks for, and how often a person may be sent to a login that nobody typed: for
+//! more scopes, for a rejected token or because one has ended. A server that keeps asking ends in an error. A typed
+//! `login` always may, and ends the count.
 
 use super::session::Session;
 use crate::clock;
-use crate::failure::{Code, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::oauth::discovery::{Discovered, union};
 use crate::oauth::url::same_server;
 
-/// How many logins that nobody typed a server may cause within [`WINDOW`]. The one before it asked for more scopes
+/// How many logins that nobody typed there may be within [`WINDOW`]. The one before the server asked for more scopes
 /// is among them: a request of the caller is worth three authorizations at most.
 const LIMIT: usize = 3;
 /// For how long such a login counts, in seconds.
@@ -28,20 +29,19 @@ pub fn scope(session: &Session, found: &Discovered, more: &[String]) -> Option<S
     union(before.chain(now).chain(more.iter().map(String::as_str)))
 }
 
-/// Refuses one more login that the server causes, for more scopes or by rejecting a token, where there were too
-/// many. `failure` says what it is needed for.
+/// Refuses one more login that nobody typed, where there were too many: an authorization server that asks nobody and
+/// gives tokens without a life would open a browser for every call. `failure` says what it is needed for.
 ///
 /// # Errors
 /// `failure`, with the minutes that are left.
-pub fn check(session: &Session, failure: &Failure, is_rejected: bool) -> Outcome<()> {
+pub fn check(session: &Session, failure: &Failure) -> Outcome<()> {
     let past = recent(&session.slot().state().read().step_ups, clock::now());
-    let is_caused = is_rejected || failure.code == Code::InsufficientScope;
-    if !is_caused || past.len() < LIMIT {
+    if past.len() < LIMIT {
         return Ok(());
     }
     let left = past.first().map_or(0, |oldest| oldest + WINDOW - clock::now());
     let text = format!(
-        "{}; the server has sent a person to log in {} times within ten minutes, so no browser is opened by itself for {} more \
+        "{}; a person has been sent to log in {} times within ten minutes, so no browser is opened by itself for {} more \
          minutes",
         failure.message,
         past.len(),

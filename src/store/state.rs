@@ -53,7 +53,7 @@ pub struct State {
     /// Until when the server is not asked, because it refused a token that was just issued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe_off_until: Option<u64>,
-    /// When a login was begun because the server wanted more scopes, in seconds since 1970 UTC.
+    /// When a login was begun that nobody typed, in seconds since 1970 UTC.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub step_ups: Vec<u64>,
     /// The nonces that servers have provided for `DPoP` proofs (RFC 9449, sections 8 and 9), by what they are for.
