@@ -94,8 +94,9 @@ impl Reply {
 /// The longest nonce that is kept, in bytes.
 const LONGEST_NONCE: usize = 1024;
 
-/// `1*NQCHAR` of RFC 6749, appendix A, of bounded length.
-fn is_nonce(text: &str) -> bool {
+/// Whether `text` is a nonce (RFC 9449, section 8.1): `1*NQCHAR` of RFC 6749, appendix A, of bounded length.
+#[must_use]
+pub fn is_nonce(text: &str) -> bool {
     let valid = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     (1..=LONGEST_NONCE).contains(&text.len()) && text.bytes().all(valid)
 }

@@ -7,6 +7,7 @@ use super::{HttpTarget, Rejected, Request, Response};
 use crate::config::node::{Members, Node, repeated};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
+use crate::oauth::http::is_nonce;
 use crate::oauth::url::endpoint;
 use crate::secret::Secret;
 
@@ -89,7 +90,7 @@ fn http(mut fields: Fields) -> Outcome<HttpTarget> {
     }
     let url = fields.url("url")?.ok_or_else(|| missing("url"))?;
     let dpop_nonce = fields.text("dpop_nonce")?;
-    if dpop_nonce.as_ref().is_some_and(|nonce| !nonce.bytes().all(is_nonce)) {
+    if dpop_nonce.as_ref().is_some_and(|nonce| !is_nonce(nonce)) {
         return Err(refuse("`http.dpop_nonce` is no nonce"));
     }
     Ok(HttpTarget { method, url, dpop_nonce })
@@ -98,11 +99,6 @@ fn http(mut fields: Fields) -> Outcome<HttpTarget> {
 /// `tchar` of RFC 9110, section 5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-/// `NQCHAR` (RFC 9449, section 8.1; RFC 6749, appendix A).
-fn is_nonce(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
 /// The members of one object.

@@ -43,6 +43,17 @@ fn every_field_may_be_absent_and_an_unknown_one_is_passed_over() {
 }
 
 #[test]
+fn a_nonce_is_as_long_as_one_of_an_answer_may_be_and_no_longer() {
+    let with = |nonce: &str| {
+        format!(r#"{{"http":{{"method":"GET","url":"https://a.example/","dpop_nonce":"{nonce}"}}}}"#)
+    };
+    let longest = "n".repeat(1024);
+    assert_eq!(read(&with(&longest)).http.unwrap().dpop_nonce, Some(longest.clone()));
+    let message = refused(with(&format!("{longest}n")).as_bytes(), "`http.dpop_nonce` is no nonce");
+    assert!(!message.contains("nnn"), "{message}");
+}
+
+#[test]
 fn one_text_stands_for_a_list_of_one() {
     let one = read(r#"{"response":{"www_authenticate":"Bearer scope=a"}}"#);
     assert_eq!(one, read(r#"{"response":{"www_authenticate":["Bearer scope=a"]}}"#));

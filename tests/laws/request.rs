@@ -24,7 +24,9 @@ fn sound(request: &Request) {
     }
     if let Some(http) = http {
         assert!(!http.method.is_empty() && !http.method.contains([' ', '\r', '\n', ':', '"', '\0']));
-        let visible = |nonce: &String| !nonce.is_empty() && nonce.bytes().all(|byte| byte.is_ascii_graphic());
+        let visible = |nonce: &String| {
+            (1..=1024).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_graphic())
+        };
         assert!(http.dpop_nonce.as_ref().is_none_or(visible));
     }
     match &request.rejected {
