@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 /// for a moment and handed on.
 const LONGEST: usize = 4096;
 
+/// How many scopes of a challenge count. Together they are no longer than [`LONGEST`] either: a login sends them in a
+/// URL, and a person types them.
+const MOST_SCOPES: usize = 100;
+
 /// The authentication schemes that this client can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,7 +41,8 @@ pub struct Challenge {
     pub scheme: Scheme,
     /// URL of the protected resource metadata (RFC 9728, section 5.1).
     pub resource_metadata: Option<String>,
-    /// The scopes that are needed, space-separated (RFC 6750, section 3), where it is a well-formed list.
+    /// The scopes that are needed, space-separated (RFC 6750, section 3), where it is a well-formed list; of a flood
+    /// the first ones.
     pub scope: Option<String>,
     /// `error`, for example `invalid_token` or `insufficient_scope`.
     pub error: Option<String>,
@@ -112,7 +117,7 @@ impl Challenge {
         Some(Self {
             scheme,
             resource_metadata: short("resource_metadata"),
-            scope: raw.value("scope").filter(|scope| is_scope(scope)),
+            scope: raw.value("scope").filter(|scope| is_scope(scope)).and_then(bounded),
             error: short("error"),
             error_description: short("error_description"),
         })
@@ -123,4 +128,21 @@ impl Challenge {
 fn is_scope(scope: &str) -> bool {
     let token = |byte: u8| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !scope.trim().is_empty() && scope.bytes().all(token)
+}
+
+/// The scopes that count among those of `scope`: all of them, but for a flood.
+fn bounded(scope: String) -> Option<String> {
+    let names = || scope.split(' ').filter(|name| !name.is_empty());
+    if scope.len() <= LONGEST && names().count() <= MOST_SCOPES {
+        return Some(scope);
+    }
+    let (mut kept, mut length): (Vec<&str>, usize) = (Vec::new(), 0);
+    for name in names() {
+        let longer = length + name.len() + usize::from(!kept.is_empty());
+        if longer <= LONGEST && kept.len() < MOST_SCOPES && !kept.contains(&name) {
+            kept.push(name);
+            length = longer;
+        }
+    }
+    (!kept.is_empty()).then(|| kept.join(" "))
 }

@@ -16,6 +16,9 @@ use std::io::{self, Write};
 /// The largest document of the `headers` format, in bytes: what its consumers read.
 const HEADERS_LIMIT: usize = 64 * 1024;
 
+/// The longest command that is told on the line for a person, in bytes.
+const LONGEST_COMMAND: usize = 400;
+
 /// Prints `answer` for `server` as one document.
 ///
 /// # Errors
@@ -96,10 +99,14 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "mcp-credential: {text}");
 }
 
-/// The failure with the command that helps, where there is one and its text does not name it already.
+/// The failure with the command that helps, where there is one and its text does not name it already. One that is too
+/// long for a line is not cut: it would be another command.
 fn spoken(failure: &Failure) -> String {
     let command = native::login_command(failure).map(|command| format!("`{}`", command_line(&command)));
     match command.filter(|command| !failure.message.contains(command)) {
+        Some(command) if command.len() > LONGEST_COMMAND => {
+            format!("{failure}; run the command that `--format json` has in `login` of its answer")
+        }
         Some(command) => format!("{failure}; run {command}"),
         None => failure.to_string(),
     }
@@ -118,5 +125,17 @@ mod tests {
             told.ends_with(r"run `mcp-credential login demo --scope 'read:jira $(touch x) it'\''s `b`'`"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_command_that_no_line_should_hold_is_told_where_it_stands_whole() {
+        let told = |count: usize| {
+            let scopes = vec!["s".repeat(10); count];
+            let failure = Failure::new(Code::InsufficientScope, "more").of_server("demo").demanding(&scopes);
+            assert!(spoken(&failure).len() <= 20 + LONGEST_COMMAND);
+            spoken(&failure)
+        };
+        assert!(told(30).contains("run `mcp-credential login demo --scope '"));
+        assert!(told(40).ends_with("in `login` of its answer"), "{}", told(40));
     }
 }

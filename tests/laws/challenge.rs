@@ -44,5 +44,7 @@ fn sound(found: &Challenge) {
         assert!(scope.split(' ').any(|name| !name.is_empty()), "{scope:?} names nothing");
         let printable = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
         assert!(scope.bytes().all(printable), "{scope:?} is no scope");
+        let count = scope.split(' ').filter(|name| !name.is_empty()).count();
+        assert!(scope.len() <= 4096 && count <= 100, "{scope:?} is a flood");
     }
 }

@@ -203,6 +203,32 @@ fn a_server_that_does_not_say_which_scopes_gets_those_of_its_metadata() {
 }
 
 #[test]
+fn a_flood_of_scopes_is_cut_to_what_a_command_and_a_line_can_hold() {
+    let server = reading();
+    let sandbox = Sandbox::logged_in(&server);
+    let many: Vec<String> = (0..5000).map(|count| format!("scope:{count}")).collect();
+    let flood = format!("error=\"insufficient_scope\", scope=\"{} {}\"", many.join(" "), "x".repeat(5000));
+    let object = refused(&server, &sandbox.generation(), 403, &flood);
+    let refused = ask(&sandbox, &["refresh"], &object).fails("insufficient_scope", 6);
+    assert!(refused.stderr.len() < 1000, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("scope:0 scope:1 ") && refused.stderr.contains('…'),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stdout.len() < 10_000, "{}", refused.stdout);
+    let state = std::fs::read(sandbox.state("oauth/demo.token.json.state")).unwrap();
+    assert!(state.len() < 10_000, "{} bytes of state", state.len());
+    let error = refused.json()["error"].take();
+    assert_eq!(error["scopes"], json!(many[..100]));
+    let command: Vec<&str> =
+        error["login"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    server.reconfigure(|settings| settings.consent = Consent::Deny);
+    sandbox.person(&command[1..], Decision::Approve).ends("denied", 6);
+    assert_eq!(asked(&sandbox), format!("mcp:read {}", many[..100].join(" ")), "the command works as it is");
+}
+
+#[test]
 fn client_credentials_try_all_scopes_once_and_then_fail_without_a_request_rule_14() {
     let client = Client::confidential("bot", "s3cret-of-the-bot");
     let server = serve(Settings { clients: vec![client], ..Settings::default() });

@@ -102,6 +102,20 @@ fn a_scope_that_is_no_list_of_scopes_is_left_out() {
 }
 
 #[test]
+fn a_flood_of_scopes_is_cut() {
+    let scope = |scope: &str| pick(&format!("Bearer scope=\"{scope}\"")).unwrap().scope;
+    let names: Vec<String> = (0..MOST_SCOPES).map(|count| format!("s{count}")).collect();
+    let all = names.join(" ");
+    assert_eq!(scope(&all), Some(all.clone()));
+    assert_eq!(scope(&format!("{all} s0 one-more")), Some(all.clone()));
+    let long = "x".repeat(LONGEST);
+    assert_eq!(scope(&long), Some(long.clone()));
+    assert_eq!(scope(&format!("a {long} b")).as_deref(), Some("a b"));
+    assert_eq!(scope(&format!("{long}x")), None);
+    assert!(scope(&"ab ".repeat(LONGEST)).unwrap().len() <= LONGEST);
+}
+
+#[test]
 fn a_text_that_is_longer_than_any_needs_to_be_counts_as_absent() {
     for name in ["resource_metadata", "error", "error_description"] {
         let texts = |length: usize| {
