@@ -265,6 +265,11 @@ fn a_page_of_somebody_else_is_shown_to_nobody_who_did_not_ask_for_a_code() {
         let login = sandbox.login("demo").succeeds();
         assert!(!login.stderr.contains("other.example"), "{}", login.stderr);
         assert_eq!((sandbox.opened().len(), polls(&server).len()), (1, 0));
+        let hint = "`mcp-credential login demo --device`";
+        assert!(login.stderr.contains(hint) && login.stderr.contains("a code"), "{}", login.stderr);
+        sandbox.forget_browser();
+        let declined = sandbox.person(&["login", "demo", "--no-device"], Decision::Approve).succeeds();
+        assert!(!declined.stderr.contains(hint), "{}", declined.stderr);
         let asked = sandbox.run(&["login", "demo", "--device", "--timeout", "2"]);
         assert!(asked.stderr.contains("https://other.example/device\n"), "{}", asked.stderr);
     }

@@ -60,7 +60,13 @@ pub fn instead(
     };
     match begin(session, http, found) {
         Ok(login) if !asked_for && !login.is_at_home(found) => {
-            log::info!("no login on another device: its page is not the authorization server's own");
+            // Where that page is stays unsaid: whoever wants it asks for it.
+            let name = &session.server.name;
+            say(&format!(
+                "{name}: if no browser can reach this machine, `mcp-credential login {name} --device` gives a code to enter on \
+                 another device; it is not done unasked, since the page for it is not at the authorization server's own \
+                 address."
+            ));
             Ok(None)
         }
         Ok(login) => login.finish(vault, way.opening, deadline).map(Some),
