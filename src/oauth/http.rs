@@ -50,6 +50,9 @@ impl Limits {
     /// For a request that redeems a rotating token or a code: a server that rotates first and answers late
     /// has already spent the only good one, so the answer is waited for.
     pub const SPENDING: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(105) };
+
+    /// For a poll of a device code (RFC 8628, section 3.4): there is a next one, and others wait for the lock.
+    pub const POLLING: Self = Self { connect: Duration::from_secs(15), total: Duration::from_secs(45) };
 }
 
 /// A complete answer.

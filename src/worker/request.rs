@@ -35,7 +35,7 @@ pub struct Sent {
 /// Sends `request` until it is answered, refused or out of tries.
 #[must_use]
 pub fn send(network: &Network, request: &TokenRequest, task: &Task, nonce: Option<String>) -> Sent {
-    let limits = limits(request);
+    let limits = limits(&request.grant);
     let deadline = Instant::now() + limits.total;
     let http = match Http::new(network, limits) {
         Ok(http) => http.until(deadline),
@@ -106,16 +106,16 @@ fn may_have_spent(answer: &Answer) -> bool {
 }
 
 /// A server that rotates first and answers late has already spent the only good token, so its answer is
-/// waited for much longer than that of a grant that spends nothing.
-fn limits(request: &TokenRequest) -> Limits {
-    match request.grant {
+/// waited for much longer than that of a grant that spends nothing. A poll may bring tokens as well, but hardly ever
+/// does: while a person decides, a slow server must not keep the lock from those who use the old login.
+fn limits(grant: &GrantRequest) -> Limits {
+    match grant {
         GrantRequest::ClientCredentials
         | GrantRequest::DeviceAuthorization
         | GrantRequest::JwtBearer { .. }
         | GrantRequest::TokenExchange { .. } => Limits::PLAIN,
-        GrantRequest::RefreshToken { .. }
-        | GrantRequest::AuthorizationCode { .. }
-        | GrantRequest::DeviceCode { .. } => Limits::SPENDING,
+        GrantRequest::RefreshToken { .. } | GrantRequest::AuthorizationCode { .. } => Limits::SPENDING,
+        GrantRequest::DeviceCode { .. } => Limits::POLLING,
     }
 }
 
@@ -150,6 +150,28 @@ mod tests {
             in_doubt: false,
             deadline: Instant::now() + Duration::from_secs(60),
             asked_for_nonce: false,
+        }
+    }
+
+    #[test]
+    fn what_spends_a_token_is_waited_for_longest_and_a_poll_does_not_keep_the_lock_so_long() {
+        let secret = || crate::secret::Secret::new("x");
+        let code = GrantRequest::AuthorizationCode {
+            code: secret(),
+            verifier: secret(),
+            redirect_uri: "http://127.0.0.1/callback".to_owned(),
+        };
+        for (grant, answer) in [
+            (GrantRequest::RefreshToken { token: secret() }, 90),
+            (code, 90),
+            (GrantRequest::DeviceCode { device_code: secret() }, 30),
+        ] {
+            let limits = limits(&grant);
+            assert_eq!((limits.connect.as_secs(), limits.total.as_secs()), (15, 15 + answer), "{grant:?}");
+        }
+        let exchange = GrantRequest::TokenExchange { id_token: secret() };
+        for grant in [GrantRequest::ClientCredentials, GrantRequest::DeviceAuthorization, exchange] {
+            assert_eq!(limits(&grant).total.as_secs(), 15, "{grant:?}");
         }
     }
 
