@@ -30,11 +30,11 @@ pub struct Cli {
 pub enum Verb {
     /// Print a valid access token: from the cache, by a refresh, or by a login where one may start
     Get(GetArgs),
-    /// Print a token that is not the one that was rejected
+    /// Print another token than the one that was rejected: after a 401, or to renew it now
     Refresh(RefreshArgs),
     /// Forget a stored token (and, on request, the client registration)
     Erase(EraseArgs),
-    /// Log in with a browser, now
+    /// Log in now, with a browser or a code for another device
     Login(LoginArgs),
     /// Forget a stored login, and tell its authorization server to end it
     Logout(LogoutArgs),
@@ -70,7 +70,7 @@ pub enum Format {
     /// One JSON object, with expiry, scopes and headers
     #[default]
     Json,
-    /// `{"Authorization":"Bearer …"}`, for header helpers
+    /// `{"Authorization":"Bearer …"}`, for the header helpers of MCP clients
     Headers,
     /// The access token alone
     Token,
@@ -83,16 +83,16 @@ pub enum Format {
 pub enum InteractiveArg {
     /// Only where stderr is a terminal and CI is not set
     Auto,
-    /// The caller owns the wait
+    /// One may start, and the call waits for the person
     Always,
-    /// No browser, whoever asks
+    /// No browser is opened
     Never,
 }
 
 /// What `get` and `refresh` share.
 #[derive(Debug, Args)]
 pub struct TokenArgs {
-    /// The configured server
+    /// The name that was given to `add`
     #[arg(required_unless_present_any = ["request", "from_env"])]
     pub name: Option<String>,
     /// How the answer is printed
@@ -101,7 +101,8 @@ pub struct TokenArgs {
     /// The URL that the caller is about to talk to; it must be the one that NAME is bound to
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// `-`: more of the request stands on standard input, as one JSON object
+    /// `-`: read more about the call from standard input, as one JSON object: which token was rejected, what the server
+    /// answered (protocol.md, "the request object")
     #[arg(long, value_name = "-", value_parser = ["-"], hide_possible_values = true)]
     pub request: Option<String>,
     /// Find the server by its URL in `CLAUDE_CODE_MCP_SERVER_URL`, in place of NAME
@@ -110,7 +111,8 @@ pub struct TokenArgs {
     /// How long a call without a person may take, in seconds [default: 8, or timeoutSeconds]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub timeout: Option<u64>,
-    /// Whether a browser login may start
+    /// Whether a browser login may start where only a person can help [default: auto, or `interactive` of the
+    /// configuration]
     #[arg(long, value_enum, value_name = "WHEN")]
     pub interactive: Option<InteractiveArg>,
     /// Options of every verb
@@ -123,9 +125,9 @@ pub struct TokenArgs {
 pub enum VerifyArg {
     /// The cached token is believed
     Never,
-    /// Asked at most once in three seconds, and not where asking has proved useless
+    /// The server is asked, at most once in three seconds; not where it has just refused a new token as well
     Auto,
-    /// Asked even there
+    /// It is asked even there
     Always,
 }
 
@@ -151,7 +153,8 @@ pub struct RefreshArgs {
     /// What it shares with `get`
     #[command(flatten)]
     pub token: TokenArgs,
-    /// The generation of the token that the server rejected: a newer one is answered without a request
+    /// `generation` of the answer whose token the server rejected; if another token is stored by now, that one is
+    /// printed, without a request [default: that of the stored token]
     #[arg(long, value_name = "GENERATION")]
     pub rejected_generation: Option<String>,
 }
@@ -206,14 +209,14 @@ pub struct LoginArgs {
     /// More scopes to ask for, separated by blanks, beside those that were asked for before; to get fewer, `logout` first
     #[arg(long, allow_hyphen_values = true)]
     pub scope: Option<String>,
-    /// `never` prints the address of the login page without opening it
-    #[arg(long, value_enum, value_name = "WHEN")]
+    /// `never` prints the address of the login page without opening it; `auto` and `always` open it
+    #[arg(long, value_enum, value_name = "WHEN", hide_possible_values = true)]
     pub interactive: Option<InteractiveArg>,
     /// Log in on another device: a code is shown, to be entered there [default: over SSH or without a display, where
-    /// the server offers it]
+    /// the server offers it on a page of its own]
     #[arg(long, conflicts_with = "no_device")]
     pub device: bool,
-    /// Log in with a browser that reaches this machine
+    /// Log in with a browser that reaches this machine, also where a code would be shown
     #[arg(long)]
     pub no_device: bool,
     /// Where the browser runs on another machine: nothing is opened and nothing listens here; the address that the

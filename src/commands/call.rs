@@ -134,7 +134,9 @@ fn agreed<T: PartialEq>(what: &str, typed: Option<T>, object: Option<T>) -> Outc
 }
 
 fn contradiction(what: &str) -> Failure {
-    usage(&format!("the command line and the request object contradict each other about {what}"))
+    usage(&format!(
+        "the command line and the request object contradict each other about {what}; state it once"
+    ))
 }
 
 fn usage(text: &str) -> Failure {

@@ -60,7 +60,7 @@ fn scopes(typed: &str) -> Outcome<Vec<String>> {
     let scopes = split_scope(typed);
     // What the union leaves out is no scope (RFC 6749, section 3.3), or too much for a URL.
     if scopes.is_empty() || union(scopes.iter().map(String::as_str)) != Some(scopes.join(" ")) {
-        let text = "`--scope` must be scopes, separated by blanks, of at most 8 KiB";
+        let text = "`--scope` takes scopes, separated by blanks, without quotes and backslashes, of at most 8 KiB together";
         return Err(Failure::new(Code::Usage, text));
     }
     Ok(scopes)

@@ -59,8 +59,7 @@ impl<'e> Session<'e> {
             binding::check_stated(&self.server.name, &self.server.url, url)?;
         }
         if self.server.require_url && stated.is_none() && by_variable.is_none() {
-            let text =
-                "this server is given only to callers that state the URL they talk to; add `--url URL`";
+            let text = "a token of this server is given only to callers that state the URL they talk to; add `--url URL`";
             return Err(Failure::new(Code::UrlMismatch, text).of_server(&self.server.name));
         }
         Ok(())
