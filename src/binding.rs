@@ -97,18 +97,43 @@ pub fn check_issuer(server: &Server, stored: &Clear, found: &Discovered) -> Outc
     let is_known = |(one, other): (&String, &String)| known::same_issuer(known::TABLE, server, one, other);
     let same = stored.issuer == found.issuer
         || stored.issuer.as_ref().zip(found.issuer.as_ref()).is_some_and(is_known);
-    if server.issuer.is_some() || server.token_url.is_some() || same {
+    if same || names_its_issuer(server) {
         return Ok(());
     }
     let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
+    Err(other_issuer(server, &stored.client_id, &named(&stored.issuer), &named(&found.issuer), "all"))
+}
+
+/// The same for `client_id` alone, which is known to belong to the issuer `known`, also after its login was erased.
+/// Without a published issuer the token endpoint names the authorization server.
+///
+/// # Errors
+/// `untrusted_server` with both issuers.
+pub fn check_bound(server: &Server, client_id: &str, known: &str, found: &Discovered) -> Outcome<()> {
+    let now = found.issuer.as_ref().unwrap_or(&found.token_endpoint);
+    let same = known == now || known::same_issuer(known::TABLE, server, known, now);
+    if same || names_its_issuer(server) {
+        return Ok(());
+    }
+    Err(other_issuer(server, client_id, &one_line(known), &one_line(now), "client"))
+}
+
+/// Whether the configuration itself says where the client belongs.
+fn names_its_issuer(server: &Server) -> bool {
+    server.issuer.is_some() || server.token_url.is_some()
+}
+
+fn other_issuer(server: &Server, client_id: &str, known: &str, now: &str, scope: &str) -> Failure {
+    let client = match client_id {
+        "" => "the assertion".to_owned(),
+        client_id => format!("client {}", one_line(client_id)),
+    };
     let text = format!(
-        "the server now names the issuer {}, but client {} belongs to {}; if the client is registered at the new one as \
-         well, set `issuer` to it, else configure another client",
-        named(&found.issuer),
-        one_line(&stored.client_id),
-        named(&stored.issuer)
+        "the server now names the issuer {now}, but {client} belongs to {known}; if the move is meant, \
+         set `issuer` to the new one, or run `mcp-credential erase {} --scope {scope}`; else configure another client",
+        server.name
     );
-    Err(Failure::new(Code::UntrustedServer, text).of_server(&server.name))
+    Failure::new(Code::UntrustedServer, text).of_server(&server.name)
 }
 
 /// Refuses a caller that states another URL than the name is bound to.

@@ -228,3 +228,16 @@ fn case_52_a_refresh_token_in_the_answer_is_ignored_and_no_login_is_offered() {
     let refused = sandbox.run(&["login", "demo"]).ends("usage", 2);
     assert!(refused.stderr.contains("mcp-credential get"), "{}", refused.stderr);
 }
+
+#[test]
+fn the_assertion_stays_with_the_issuer_that_took_it_when_its_token_is_erased_case_13() {
+    let (ours, other) = (server(Settings::default()), server(Settings::default()));
+    let (sandbox, _file) = workload(&ours);
+    sandbox.run(&["get", "demo", "--timeout", "60"]).succeeds();
+    sandbox.run(&["logout", "demo"]).succeeds();
+    other.reconfigure(|settings| settings.resource = Some(ours.resource()));
+    ours.reconfigure(|settings| settings.authorization_servers = Some(vec![other.issuer()]));
+    let refused = sandbox.run(&["get", "demo", "--timeout", "60"]).fails("untrusted_server", 5);
+    assert!(refused.stderr.contains("the assertion belongs to"), "{}", refused.stderr);
+    assert_eq!(other.token_requests().len(), 0);
+}

@@ -2,7 +2,9 @@
 
 mod support;
 
-use oauthserver::{AuthMethod, Client, browser};
+use oauthserver::{AuthMethod, Client, OAuthServer, browser};
+use serde_json::{Value, json};
+use std::fs;
 use support::{Sandbox, end, server, wait_for};
 
 #[test]
@@ -70,4 +72,99 @@ fn a_configured_client_does_not_follow_its_server_to_another_issuer() {
         "{refused:?}"
     );
     assert_eq!(sandbox.opened(), [""; 0]);
+}
+
+const SECRET: &str = "the-secret-of-ours";
+
+/// A server that knows the client `ours`, another one that its MCP server may name, and a HOME with this `oauth2` block
+/// beside the client.
+fn registered_by_hand(more: &Value) -> (OAuthServer, OAuthServer, Sandbox) {
+    let (ours, other) = (server(3600), server(3600));
+    for server in [&ours, &other] {
+        let client = Client::confidential("ours", SECRET);
+        let client = client.redirect_uri("http://127.0.0.1/callback").any_loopback_port();
+        server.reconfigure(|settings| settings.clients.push(client));
+    }
+    other.reconfigure(|settings| settings.resource = Some(ours.resource()));
+    let sandbox = Sandbox::configured(&ours, &with(more));
+    (ours, other, sandbox)
+}
+
+fn with(more: &Value) -> Value {
+    let mut oauth2 = json!({"clientId": "ours", "clientSecret": SECRET});
+    for (key, value) in more.as_object().unwrap() {
+        oauth2[key] = value.clone();
+    }
+    oauth2
+}
+
+fn names(ours: &OAuthServer, other: &OAuthServer) {
+    ours.reconfigure(|settings| settings.authorization_servers = Some(vec![other.issuer()]));
+}
+
+#[track_caller]
+fn is_refused(sandbox: &Sandbox, arguments: &[&str], ours: &OAuthServer, other: &OAuthServer) {
+    let refused = sandbox.run(arguments).fails("untrusted_server", 5);
+    for named in [&ours.issuer(), &other.issuer(), "`issuer`", "mcp-credential erase demo --scope client"] {
+        assert!(refused.stderr.contains(named), "{named}: {refused:?}");
+    }
+    assert_eq!((other.token_requests().len(), sandbox.opened()), (0, Vec::<String>::new()));
+}
+
+#[test]
+fn a_configured_client_stays_with_its_issuer_when_its_login_is_erased_case_13() {
+    for erase in [&["erase", "demo"][..], &["logout", "demo"], &["erase", "demo", "--scope", "tokens"]] {
+        let (ours, other, sandbox) = registered_by_hand(&json!({}));
+        sandbox.login("demo").succeeds();
+        sandbox.forget_browser();
+        sandbox.run(erase).succeeds();
+        names(&ours, &other);
+        is_refused(&sandbox, &["login", "demo", "--timeout", "60"], &ours, &other);
+        ours.reconfigure(|settings| settings.authorization_servers = None);
+        sandbox.login("demo").succeeds();
+    }
+}
+
+#[test]
+fn a_client_that_logs_in_as_itself_stays_with_its_issuer_when_its_token_is_erased_case_13() {
+    let (ours, other, sandbox) = registered_by_hand(&json!({"grant": "client_credentials"}));
+    let get = ["get", "demo", "--timeout", "60"];
+    sandbox.run(&get).succeeds();
+    sandbox.run(&["logout", "demo"]).succeeds();
+    names(&ours, &other);
+    is_refused(&sandbox, &get, &ours, &other);
+    // Neither does a record that is lost or damaged make it forget.
+    ours.reconfigure(|settings| settings.authorization_servers = None);
+    sandbox.forget_state();
+    sandbox.run(&get).succeeds();
+    fs::remove_file(sandbox.record()).unwrap();
+    sandbox.forget_state();
+    names(&ours, &other);
+    is_refused(&sandbox, &get, &ours, &other);
+}
+
+#[test]
+fn a_move_that_is_meant_is_said_by_the_configuration_or_by_erasing_the_client() {
+    let grant = json!({"grant": "client_credentials"});
+    let get = ["get", "demo", "--timeout", "60"];
+    for says_issuer in [true, false] {
+        let (ours, other, sandbox) = registered_by_hand(&grant);
+        sandbox.run(&get).succeeds();
+        sandbox.run(&["erase", "demo"]).succeeds();
+        names(&ours, &other);
+        if says_issuer {
+            let oauth2 = with(&json!({"grant": "client_credentials", "issuer": other.issuer()}));
+            sandbox.write_config(&json!({"servers": {"demo": {"url": ours.mcp_url(), "oauth2": oauth2}}}));
+        } else {
+            sandbox.run(&["erase", "demo", "--scope", "client"]).succeeds();
+        }
+        assert_eq!(sandbox.run(&get).succeeds().text("issuer"), other.issuer());
+        assert_eq!(other.token_requests().len(), 1);
+        // From here on it belongs there.
+        let oauth2 = with(&grant);
+        sandbox.write_config(&json!({"servers": {"demo": {"url": ours.mcp_url(), "oauth2": oauth2}}}));
+        sandbox.run(&["erase", "demo"]).succeeds();
+        sandbox.run(&get).succeeds();
+        assert_eq!((ours.token_requests().len(), other.token_requests().len()), (1, 2));
+    }
 }

@@ -42,7 +42,7 @@ fn the_environment_alone_is_a_whole_configuration() {
     assert_eq!(second.text("access_token"), first.text("access_token"));
     assert_eq!(server.token_requests().len(), 1);
     assert!(!sandbox.state("config.json").exists(), "and none is written");
-    assert_eq!(sandbox.files(), ["bot.token.json", "bot.token.json.lock"]);
+    assert_eq!(sandbox.files(), ["bot.token.json", "bot.token.json.issuers", "bot.token.json.lock"]);
 }
 
 #[test]

@@ -89,6 +89,21 @@ fn such_a_login_is_refreshed_like_any_other() {
 }
 
 #[test]
+fn a_client_known_by_its_metadata_document_logs_in_on_another_device() {
+    let url = "https://corp.example.com/mcp-credential.json";
+    let document = Sandbox::new().run(&["client-metadata", "--url", url]).succeeds().json();
+    let settings = Settings {
+        clients: vec![Client::from_metadata(url, &document).unwrap()],
+        server_metadata: Patch::new().set("client_id_metadata_document_supported", true),
+        ..Settings::default()
+    };
+    let server = server_with(Device::default(), settings);
+    let sandbox = Sandbox::configured(&server, &json!({"clientMetadataUrl": url}));
+    decided(&sandbox, &["login", "demo", "--device", "--timeout", "60"], Decision::Approve).succeeds();
+    assert_eq!((polls(&server)[0].form_value("client_id"), server.registrations().len()), (Some(url), 0));
+}
+
+#[test]
 fn who_asks_for_a_browser_or_has_one_gets_no_code() {
     let server = server();
     let sandbox = Sandbox::with(&server);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use oauthserver::{Endpoint, Fault, OAuthServer, Times};
+use oauthserver::{Endpoint, Fault, OAuthServer, Times, browser};
 use std::fs;
 use support::{Ran, Running, Sandbox, server};
 
@@ -203,4 +203,37 @@ fn revoking_gives_the_refresh_token_back_first_and_erasing_does_not_depend_on_it
     assert_eq!(ran.stdout, "{\"version\":1,\"server\":\"demo\",\"erased\":true,\"revoked\":false}\n");
     assert!(ran.stderr.contains("erased here, but not revoked"), "{}", ran.stderr);
     stays_away(&sandbox);
+}
+
+#[test]
+fn case_69_a_login_under_way_is_waited_for_where_its_registration_is_to_go() {
+    for scope in ["client", "all"] {
+        let server = server(3600);
+        let sandbox = Sandbox::with(&server);
+        let login = sandbox.watch(&["login", "demo", "--timeout", "60"]);
+        let url = sandbox.asked_url();
+        let refused =
+            sandbox.run(&["erase", "demo", "--scope", scope, "--timeout", "0"]).fails("lock_timeout", 75);
+        assert!(refused.stderr.contains("a login is under way"), "{}", refused.stderr);
+        assert!(sandbox.files().contains(&"demo.client.json".to_owned()), "{:?}", sandbox.files());
+        let erase = sandbox.watch(&["erase", "demo", "--scope", scope, "--timeout", "60"]);
+        erase.says("demo: waiting for a login under way to end");
+        browser::visit(&url).unwrap();
+        login.end().succeeds();
+        says_erased(&erase.end().succeeds());
+        assert!(!sandbox.files().contains(&"demo.client.json".to_owned()), "{:?}", sandbox.files());
+        assert_eq!(sandbox.record().exists(), scope == "client");
+    }
+}
+
+#[test]
+fn case_69_the_token_alone_goes_while_somebody_logs_in_and_the_login_can_be_renewed() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let login = sandbox.watch(&["login", "demo", "--timeout", "60"]);
+    let url = sandbox.asked_url();
+    says(sandbox.run(&["erase", "demo", "--timeout", "60"]), ERASED);
+    browser::visit(&url).unwrap();
+    login.end().succeeds();
+    sandbox.refresh().succeeds();
 }

@@ -7,6 +7,7 @@
 use crate::cli::ClientMetadataArgs;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::callback::default_redirect_uris;
+use crate::oauth::grant::DEVICE_CODE;
 use crate::oauth::url::{client_metadata_url, endpoint};
 use crate::reply;
 use crate::text::one_line;
@@ -21,7 +22,7 @@ struct Document<'a> {
     client_uri: Option<&'a str>,
     application_type: &'static str,
     redirect_uris: Vec<String>,
-    grant_types: [&'static str; 2],
+    grant_types: [&'static str; 3],
     response_types: [&'static str; 1],
     token_endpoint_auth_method: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,7 +49,8 @@ pub fn run(args: &ClientMetadataArgs) -> Outcome<()> {
         client_uri: args.client_uri.as_deref(),
         application_type: "native",
         redirect_uris: redirect_uris(args)?,
-        grant_types: ["authorization_code", "refresh_token"],
+        // A login on another device (RFC 8628) comes without asking, over SSH for example.
+        grant_types: ["authorization_code", "refresh_token", DEVICE_CODE],
         response_types: ["code"],
         token_endpoint_auth_method: if args.jwks_uri.is_some() { "private_key_jwt" } else { "none" },
         jwks_uri: args.jwks_uri.as_deref(),

@@ -1,7 +1,7 @@
 //! Taking a stored login away: what `erase` and `logout` share. Local, idempotent, for good.
 //!
-//! Owns the wait for a refresh under way, the second look under the lock, and the order: it is gone here before
-//! its server is asked to revoke it. What is said about it is the verb's.
+//! Owns the wait for a refresh under way, and for a login where its registration is to go, the second look under the
+//! lock, and the order: it is gone here before its server is asked to revoke it. What is said about it is the verb's.
 
 use super::revoke::{self, Revocation};
 use super::session::{say, store_of};
@@ -10,6 +10,7 @@ use crate::config::{Environment, Loaded, Seeds};
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
 use crate::store::Slot;
+use crate::store::client::ClientRecord;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::token::TokenRecord;
@@ -68,8 +69,10 @@ pub enum Forgotten {
 }
 
 /// What was taken away.
+#[derive(Default)]
 struct Taken {
     record: Option<TokenRecord>,
+    client: Option<ClientRecord>,
     any: bool,
 }
 
@@ -80,28 +83,28 @@ struct Taken {
 pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outcome<Forgotten> {
     let store = store_of(loaded);
     let slot = Slot::new(&store, order.name);
-    // The client is read before its registration goes.
-    let client = slot.client().ok().flatten();
     let seeds = loaded.server.as_ref().map(|server| server.seeds.clone()).unwrap_or_default();
     let taken = take(order, &slot, &seeds).map_err(|failure| failure.of_server(order.name))?;
     let Some(taken) = taken else { return Ok(Forgotten::Newer) };
     if !taken.any {
         return Ok(Forgotten::Nothing);
     }
-    let record = taken.record.filter(|_| order.revoke);
+    let (record, client) = (taken.record.filter(|_| order.revoke), taken.client);
     Ok(Forgotten::Gone(record.map(|record| revoke::revoke(loaded, environment, &record, client))))
 }
 
 /// `None` where a newer token is stored.
 fn take(order: &Order, slot: &Slot, seeds: &Seeds) -> Outcome<Option<Taken>> {
-    let mut taken = Taken { record: None, any: false };
+    let mut taken = Taken::default();
     slot.store().check()?;
     if *seeds != Seeds::default() && order.scope != EraseScope::Client {
         slot.store().prepare()?;
     } else if !slot.store().cache().is_dir() {
         return Ok(Some(taken));
     }
-    let (held, claim) = wait_for_lock(order, slot)?;
+    let (_login, held, claim) = wait_for_locks(order, slot)?;
+    // Before its registration goes.
+    taken.client = slot.client().ok().flatten();
     if order.scope != EraseScope::Client {
         (taken.record, taken.any) = read(order, slot, &claim)?;
         if taken.record.as_ref().is_some_and(|record| !order.only.allows(record)) {
@@ -133,23 +136,44 @@ fn read(order: &Order, slot: &Slot, claim: &Claim) -> Outcome<(Option<TokenRecor
     }
 }
 
-fn wait_for_lock(order: &Order, slot: &Slot) -> Outcome<(Held, Claim)> {
-    let limit = order.timeout.map_or(LONGEST_REFRESH, Duration::from_secs);
-    let deadline = Instant::now() + limit;
+/// The locks, in the order in which a login takes them. A registration that a login is using must not go: what the
+/// login brings could not be renewed.
+fn wait_for_locks(order: &Order, slot: &Slot) -> Outcome<(Option<Held>, Held, Claim)> {
+    let deadline = Instant::now() + order.timeout.map_or(LONGEST_REFRESH, Duration::from_secs);
+    let mut lock = slot.login_lock();
+    let login = match order.scope {
+        EraseScope::Tokens => None,
+        EraseScope::Client | EraseScope::All => {
+            Some(wait_for(order, deadline, "a login", || lock.try_take())?)
+        }
+    };
     let mut lock = slot.token_lock();
+    let (held, claim) = wait_for(order, deadline, "a refresh", || {
+        let Some(held) = slot.try_token_lock(&mut lock)? else { return Ok(None) };
+        Ok(slot.claim(&held)?.map(|claim| (held, claim)))
+    })?;
+    Ok((login, held, claim))
+}
+
+/// What `attempt` brings in the end; `what` is under way until then.
+fn wait_for<T>(
+    order: &Order,
+    deadline: Instant,
+    what: &str,
+    mut attempt: impl FnMut() -> Outcome<Option<T>>,
+) -> Outcome<T> {
     let mut told = false;
     loop {
-        if let Some(held) = slot.try_token_lock(&mut lock)?
-            && let Some(claim) = slot.claim(&held)?
-        {
-            return Ok((held, claim));
+        if let Some(taken) = attempt()? {
+            return Ok(taken);
         }
         if Instant::now() >= deadline {
-            let text = "a refresh is under way and has not ended in time; nothing was erased; try again";
+            let text =
+                format!("{what} is under way and has not ended in time; nothing was erased; try again");
             return Err(Failure::new(Code::LockTimeout, text));
         }
         if !std::mem::replace(&mut told, true) {
-            say(&format!("{}: waiting for a refresh under way to end", order.name));
+            say(&format!("{}: waiting for {what} under way to end", order.name));
         }
         pause(deadline);
     }

@@ -79,12 +79,14 @@ fn by_document(session: &Session, found: &Discovered, url: &str) -> Outcome<Clie
     })
 }
 
-/// A configured client stays with the issuer that it logged in at.
+/// A configured client stays with the issuer that it logged in at, also when that login was erased.
 fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -> Outcome<()> {
     let server = &session.server;
     let stored = session.slot().peek_clear().ok().flatten().filter(|clear| clear.client_id == client_id);
     let stored = stored.filter(|stored| same_server(&stored.url, &server.url));
-    stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored, found))
+    stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored, found))?;
+    let known = session.slot().issuer_of(client_id, &server.url)?;
+    known.map_or(Ok(()), |known| binding::check_bound(server, client_id, &known, found))
 }
 
 /// The stored registration that belongs here and whose redirect URI can be listened on.

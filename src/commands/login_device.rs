@@ -11,7 +11,6 @@ use super::login_flow::{Opening, Way, token_lock};
 use super::session::{Session, say};
 use crate::binding;
 use crate::broker::{Answer, Redeemed, Source, Vault};
-use crate::browser;
 use crate::config::Grant;
 use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
@@ -232,7 +231,7 @@ impl Login<'_> {
         }
         if opening == Opening::Browser && !is_remote(self.session) {
             let address = codes.verification_uri_complete.as_ref().unwrap_or(uri);
-            match browser::open(address, &self.session.server.secret_variables()) {
+            match self.session.open_browser(address) {
                 Ok(()) => say("Your browser was asked to open it."),
                 Err(why) => {
                     say(&format!("No browser was opened ({}): open the address yourself.", one_line(&why)));

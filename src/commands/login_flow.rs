@@ -6,7 +6,6 @@
 use super::session::{Session, say};
 use crate::binding;
 use crate::broker::{Answer, Need, Redeemed, Source, Vault, Wish, judge};
-use crate::browser;
 use crate::clock;
 use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
@@ -209,8 +208,7 @@ fn ask_person(
     let client_id = &registered.client.client_id;
     let redirect_uri = registered.listener.redirect_uri();
     let authorization = Authorization::prepare(&session.server, &endpoint, client_id, &redirect_uri)?;
-    let withheld = session.server.secret_variables();
-    let open = |url: &str| browser::open(url, &withheld);
+    let open = |url: &str| session.open_browser(url);
     let input = terminal::stdin();
     let mut lines = (opening == Opening::Paste).then(|| Lines::of(input.as_fd(), paste::LIMIT));
     let mut read = |deadline| lines.as_mut().map_or(Typed::Ended, |lines| lines.next(deadline));

@@ -4,6 +4,7 @@
 use super::call::Call;
 use crate::binding;
 use crate::broker::Wish;
+use crate::browser;
 use crate::cli::InteractiveArg;
 use crate::config::{self, Environment, Interactive, Loaded, Server};
 use crate::failure::{Code, Failure, Outcome};
@@ -104,6 +105,16 @@ impl<'e> Session<'e> {
     #[must_use]
     pub fn deadline(&self, began: Instant, timeout: Option<u64>) -> Instant {
         began + Duration::from_secs(timeout.unwrap_or(self.loaded.machine.timeout_seconds))
+    }
+
+    /// Opens the person's browser, which gets no variable that carries a secret, of this server or of another one.
+    ///
+    /// # Errors
+    /// A sentence that says why no browser was opened.
+    pub fn open_browser(&self, url: &str) -> Result<(), String> {
+        let others = config::secret_variables(self.environment);
+        let own = self.server.secret_variables();
+        browser::open(url, &own.into_iter().chain(others.iter().map(String::as_str)).collect::<Vec<_>>())
     }
 
     /// Keeps a failure for `status`, since stderr may be lost, and names the server in it.

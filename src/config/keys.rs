@@ -23,8 +23,8 @@ pub(super) struct Key {
     pub name: &'static str,
     /// The environment variable that overrides it.
     pub variable: Option<&'static str>,
-    /// Whether it is a client secret, a key, or where one comes from: what must not be sent to an endpoint
-    /// that the environment names.
+    /// Whether it is a client secret, a key, or where one comes from, or parameters that may hold one: what must not
+    /// be sent to an endpoint that the environment names.
     pub credential: bool,
 }
 
@@ -85,8 +85,8 @@ pub(super) const KEYS: &[Key] = &[
     oauth2("audience", "OAUTH2_AUDIENCE"),
     oauth2("authStyle", "OAUTH2_AUTH_STYLE"),
     oauth2("refreshSkewSeconds", "OAUTH2_REFRESH_SKEW_SECONDS"),
-    oauth2("extraParams", "OAUTH2_EXTRA_PARAMS"),
-    oauth2("authorizationParams", ""),
+    credential("extraParams", "OAUTH2_EXTRA_PARAMS"),
+    credential("authorizationParams", ""),
     oauth2("interactive", ""),
     oauth2("callbackHost", "OAUTH2_CALLBACK_HOST"),
     oauth2("callbackPort", "OAUTH2_CALLBACK_PORT"),

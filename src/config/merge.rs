@@ -6,9 +6,9 @@
 
 use super::entry::{Locus, Origin, Stated};
 use super::environment::{self, Environment};
-use super::invalid;
 use super::keys::KEYS;
 use super::node::{Node, repeated};
+use super::{Grant, grant, invalid};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::url::same_server;
 use std::ops::RangeInclusive;
@@ -185,19 +185,22 @@ fn replaces(new: &Stated, old: &Stated) -> bool {
         || (new.key.name == "clientSecret" && old.key.name.starts_with("clientSecret"))
 }
 
-/// An endpoint of the environment must be the file's, or the file must have neither one nor a credential that
-/// would then be sent there.
+/// For a name that is in the file, an endpoint of the environment must be the file's. A login brings a code, and the
+/// secret of a client that was registered for it; so only a grant without a person may be aimed by the environment,
+/// and only where the file has no credential that would go along.
 fn check_aims(file: &[Stated], environment: &[Stated], at: &Locus) -> Outcome<()> {
+    // Without a word in the file the environment is the whole configuration.
+    let Some(entry) = file.first() else { return Ok(()) };
     for aim in environment.iter().filter(|stated| AIMS.contains(&stated.key.name)) {
         let ours = file.iter().find(|stated| stated.key.name == aim.key.name);
         let secret = file.iter().find(|stated| stated.key.credential);
+        let names_none = |what: &str| format!("would receive {what}, and the file names no such endpoint");
         let problem = match (ours, secret) {
             (Some(ours), _) if equal_aims(&aim.node, &ours.node) => continue,
             (Some(ours), _) => format!("is not the one of {}", at.of(ours.key, ours.origin)),
-            (None, Some(secret)) => {
-                format!("would receive {}, which names no such endpoint", at.of(secret.key, secret.origin))
-            }
-            (None, None) => continue,
+            (None, Some(secret)) => names_none(&at.of(secret.key, secret.origin)),
+            (None, None) if is_unattended(file, environment) => continue,
+            (None, None) => names_none(&format!("the login of {}", at.of(entry.key, entry.origin))),
         };
         let aim = at.of(aim.key, aim.origin);
         return Err(Failure::new(
@@ -206,6 +209,16 @@ fn check_aims(file: &[Stated], environment: &[Stated], at: &Locus) -> Outcome<()
         ));
     }
     Ok(())
+}
+
+/// Whether the grant that will be used needs no person. One that cannot be told is refused later.
+fn is_unattended(file: &[Stated], environment: &[Stated]) -> bool {
+    let stated = environment.iter().chain(file).find(|stated| stated.key.name == "grant");
+    let named = stated.and_then(|stated| match &stated.node {
+        Node::Text(text) => grant::named(text).ok(),
+        _ => None,
+    });
+    named.is_some_and(Grant::is_unattended)
 }
 
 fn equal_aims(one: &Node, other: &Node) -> bool {

@@ -33,6 +33,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod withheld;
 
 pub use environment::Environment;
 pub use list::load_all;
@@ -44,6 +45,7 @@ pub use seeds::{CodeSeed, Seeds};
 pub use server::{
     AuthMethod, Callback, Grant, IdentityProvider, Interactive, Network, ResourceParameter, Server,
 };
+pub use withheld::secret_variables;
 
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;

@@ -3,7 +3,7 @@
 //! Owns how it runs: without a shell, without our secrets, away from the caller's directory, and not for longer
 //! than it may. It judges nothing of what was printed, and shows nothing of it.
 
-use super::{Environment, read};
+use super::{Environment, read, withheld};
 use std::io;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -45,7 +45,11 @@ pub(super) fn run(
     let (program, arguments) = words.split_first().ok_or_else(|| Trouble::Ended("is empty".to_owned()))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    env.hand_down(&mut command, &bounds.withheld.iter().map(String::as_str).collect::<Vec<_>>());
+    let others = withheld::secret_variables(env);
+    env.hand_down(
+        &mut command,
+        &bounds.withheld.iter().chain(&others).map(String::as_str).collect::<Vec<_>>(),
+    );
     stand_alone(&mut command);
     let deadline = Instant::now() + bounds.time;
     let mut child = command.spawn().map_err(Trouble::Start)?;

@@ -182,14 +182,16 @@ impl Slot<'_> {
         Ok(any.then_some(record))
     }
 
-    /// Removes the registration; `false` where there was none.
+    /// Removes the registration, and what is known about the issuers of configured clients; `false` where there was
+    /// neither.
     ///
     /// # Errors
     /// `cache_unwritable`.
     pub fn erase_client(&self) -> Outcome<bool> {
         let path = self.client_path();
         self.sweep_client();
-        file::remove(&path).map_err(|error| unwritable(&path, &error).of_server(self.name()))
+        let erased = file::remove(&path).map_err(|error| unwritable(&path, &error).of_server(self.name()))?;
+        Ok(self.forget_issuers()? || erased)
     }
 
     fn sweep_client(&self) {

@@ -8,6 +8,7 @@ pub mod config_file;
 pub mod draft;
 pub mod file;
 pub mod intent;
+pub mod issuers;
 pub mod key;
 pub mod lock;
 pub mod place;

@@ -154,7 +154,7 @@ impl<'s> Slot<'s> {
     /// Takes away what killed processes have left of the record, of what lies beside it, and of the key.
     pub(super) fn sweep(&self) {
         let record = format!("{}.token.json", self.name);
-        let beside = ["state", "seeds"].map(|ending| format!("{record}.{ending}"));
+        let beside = ["state", "seeds", "issuers"].map(|ending| format!("{record}.{ending}"));
         draft::sweep(self.store.cache(), &[&[record], &beside[..]].concat());
         draft::sweep(self.store.home(), &["key.bin".to_owned()]);
     }

@@ -8,6 +8,7 @@
 
 mod child;
 mod demand;
+mod issuer;
 mod job;
 mod plan;
 mod present;

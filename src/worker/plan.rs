@@ -1,6 +1,7 @@
 //! What exactly is sent: the token request, and whom its token will be bound to.
 
 use super::demand;
+use super::issuer;
 use super::job::{Job, Task};
 use super::present::{self, Aim};
 use super::seed::{self, Seed, Spending};
@@ -157,6 +158,7 @@ fn first_grant(
     demand::refuse_moved(job, stored.map(|stored| &stored.clear), challenge)?;
     let found = demand::widened_scope(discover(&http(&job.network)?, server, challenge)?, challenge);
     stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored.clear, &found))?;
+    issuer::check(server, slot, &found)?;
     // Without a client it is the assertion alone that says who asks.
     let client_id = server.client_id.as_deref().unwrap_or_default();
     let client = client::configured(server, client_id, job.secrets.client.clone(), &found)?;

@@ -2,6 +2,7 @@
 //! -> answer. Redeem what was re-read under lock and claim, never what was read before them.
 
 use super::child::fault;
+use super::issuer;
 use super::job::{Job, Message, Task};
 use super::plan::{self, Plan};
 use super::request::{self, Sent};
@@ -199,6 +200,7 @@ impl<'a> Redemption<'a> {
                 // A refusal of the client that has passed is forgotten.
                 self.mark_client(plan, false);
             }
+            issuer::keep(&self.job.server, &plan.request.client, self.slot, &self.held, &record.clear);
             if let Some(seed) = &plan.seed {
                 seed.over(self.slot, &self.held);
             }

@@ -64,6 +64,38 @@ fn case_6_a_command_that_prints_the_secret_gets_no_other_one() {
     assert!(!seen.contains(KEY) && !seen.contains(EXTRA), "{seen}");
 }
 
+#[test]
+fn case_6_no_child_gets_the_variables_of_other_servers() {
+    let server = server();
+    let names = ["clientSecretEnv", "assertionEnv", "idpClientSecretEnv", "idpIdTokenEnv"];
+    for commanded in [false, true] {
+        let mut sandbox =
+            sandbox(&server).variable("HARMLESS", "kept").variable("BROKEN", "canary-of-broken");
+        let mut servers = json!({
+            "no-entry": 7,
+            "no-block": {"url": "https://b.example", "oauth2": []},
+            "broken": {"url": 7, "unknown": {}, "oauth2": {"clientSecretEnv": "BROKEN", "assertionEnv": {}}},
+        });
+        for key in names {
+            servers[key] = json!({"url": "https://other.example", "oauth2": {key: format!("OF_{key}")}});
+            sandbox = sandbox.variable(&format!("OF_{key}"), &format!("canary-of-{key}"));
+        }
+        let mut oauth2 = json!({"clientId": "app", "clientSecretEnv": "APP_SECRET"});
+        if commanded {
+            let path = sandbox.home().join("seen").display().to_string();
+            let body = format!("env > '{path}'; echo END >> '{path}'; echo '{CLIENT_SECRET}'");
+            oauth2 = json!({"clientId": "app", "clientSecretCommand": [sandbox.script("secret", &body)]});
+        } else {
+            curious_browser(&sandbox);
+        }
+        servers["demo"] = json!({"url": server.mcp_url(), "oauth2": oauth2});
+        sandbox.write_config(&json!({"servers": servers}));
+        sandbox.login("demo").succeeds();
+        let seen = seen(&sandbox, "seen");
+        assert!(seen.contains("HARMLESS=kept") && !seen.contains("canary-of-"), "{commanded}: {seen}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn case_80_no_argument_holds_a_secret_and_the_worker_has_no_environment() {

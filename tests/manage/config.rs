@@ -148,6 +148,21 @@ fn the_environment_does_not_aim_a_configured_server_elsewhere() {
 }
 
 #[test]
+fn an_endpoint_of_the_environment_gets_no_code_and_no_client_of_a_configured_server() {
+    let (ours, evil) = (server(3600), server(3600));
+    for (variable, endpoint) in [
+        ("OAUTH2_TOKEN_URL", evil.token_endpoint()),
+        ("OAUTH2_AUTHORIZATION_URL", format!("{}/authorize", evil.issuer())),
+    ] {
+        let sandbox = Sandbox::with(&ours).variable(variable, &endpoint);
+        let refused = sandbox.run(&["login", "demo", "--timeout", "60"]).fails("url_mismatch", 5);
+        assert!(refused.stderr.contains(&format!("`{variable}`")), "{}", refused.stderr);
+        assert_eq!(sandbox.opened(), [""; 0]);
+    }
+    assert_eq!((ours.requests().len(), evil.requests().len()), (0, 0));
+}
+
+#[test]
 fn the_environment_alone_can_be_logged_in_with() {
     let server = server(3600);
     let sandbox = Sandbox::new().variable("UPSTREAM_URL", &server.mcp_url());

@@ -53,8 +53,8 @@ fn name() -> impl Strategy<Value = String> {
 fn files(name: &str) -> Vec<PathBuf> {
     let store = Store::new("/home/x/.mcp-credential".into(), None, KeySource::File);
     let slot = Slot::new(&store, name);
-    let beside =
-        ["lock", "login", "probe", "state", "next", "intent", "damaged-0"].map(|suffix| slot.beside(suffix));
+    let beside = ["lock", "login", "probe", "state", "next", "intent", "damaged-0", "seeds", "issuers"]
+        .map(|suffix| slot.beside(suffix));
     [slot.record_path(), slot.client_path()].into_iter().chain(beside).collect()
 }
 

@@ -145,19 +145,56 @@ fn an_endpoint_of_the_environment_gets_no_credential_of_the_file() {
         r#""assertionFile":"/f""#,
         r#""idpIdTokenEnv":"F""#,
         r#""refreshToken":"f""#,
+        r#""extraParams":{"api_key":"f"}"#,
+        r#""authorizationParams":{"api_key":"f"}"#,
     ] {
-        let home = Home::with_oauth2(&format!("{{{way}}}"));
+        let home = Home::with_oauth2(&format!(r#"{{"grant":"client_credentials",{way}}}"#));
         let failure = home.refusal(&evil);
         assert_says(
             &failure,
             Code::UrlMismatch,
             &["`OAUTH2_TOKEN_URL`", "servers.x.oauth2.", "would receive"],
         );
-        let with_own = [evil[0], ("OAUTH2_CLIENT_SECRET", "e")];
+        let with_own = [evil[0], ("OAUTH2_CLIENT_SECRET", "e"), ("OAUTH2_EXTRA_PARAMS", "{}")];
         assert_eq!(home.refusal(&with_own).code, Code::UrlMismatch);
     }
-    let home = Home::with_oauth2(r#"{"clientId":"c"}"#);
-    assert_eq!(home.server(&evil).token_url.as_deref(), Some("https://evil.example/token"));
+}
+
+#[test]
+fn an_endpoint_of_the_environment_gets_no_login_of_a_name_in_the_file() {
+    for (name, value) in [
+        ("OAUTH2_TOKEN_URL", "https://evil.example/token"),
+        ("OAUTH2_AUTHORIZATION_URL", "https://evil.example/a"),
+    ] {
+        for home in [
+            Home::with_entry(r#"{"url":"https://mcp.example.com/mcp"}"#),
+            Home::with_oauth2(r#"{"clientId":"c"}"#),
+            Home::with_oauth2(r#"{"grant":"device_code"}"#),
+        ] {
+            let failure = home.refusal(&[(name, value)]);
+            let words =
+                [&format!("`{name}`"), "would receive the login of `servers.x.", "unset the variable"];
+            assert_says(&failure, Code::UrlMismatch, &words);
+        }
+    }
+    let nowhere = Home::with_entry(r#"{"oauth2":{"scope":"a"}}"#);
+    assert_says(&nowhere.refusal(&[URL]), Code::UrlMismatch, &["`UPSTREAM_URL`", "the login of"]);
+}
+
+#[test]
+fn the_environment_aims_its_own_credentials_where_no_person_logs_in() {
+    let aims = [
+        ("OAUTH2_TOKEN_URL", "https://idp.example.com/token"),
+        ("OAUTH2_CLIENT_ID", "c"),
+        ("OAUTH2_CLIENT_SECRET", "e"),
+    ];
+    let filed = Home::with_oauth2(r#"{"grant":"client_credentials"}"#);
+    assert_eq!(filed.server(&aims).token_url.as_deref(), Some(aims[0].1));
+    let grant = ("OAUTH2_GRANT", "client_credentials");
+    let bare = Home::with_entry(r#"{"url":"https://mcp.example.com/mcp"}"#);
+    assert_eq!(bare.server(&[&aims[..], &[grant]].concat()).token_url.as_deref(), Some(aims[0].1));
+    let person = [&aims[..], &[("OAUTH2_GRANT", "authorization_code")]].concat();
+    assert_eq!(filed.refusal(&person).code, Code::UrlMismatch);
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::oauth::http::Reply;
 use crate::secret::Secret;
 use serde_json::{Map, Value};
 
+const BASIC: AuthMethod = AuthMethod::ClientSecretBasic;
+
 /// The longest identifier or secret that is accepted, in bytes.
 const LONGEST: usize = 8 * 1024;
 
@@ -61,12 +63,16 @@ fn printable<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'
     }
 }
 
-/// The method that came back (rule 11). One that needs a secret is none where no secret came with it; where
-/// no method came, the secret decides.
+/// The method that came back (rule 11). One that needs a secret is none where no secret came with it. Where no method
+/// came with a secret it is the default, HTTP Basic (RFC 7591, section 2), unless the server lists others only.
 fn method(order: &Order, fields: &Map<String, Value>, has_secret: bool) -> Result<AuthMethod, &'static str> {
     let Some(name) = fields.get("token_endpoint_auth_method").and_then(Value::as_str) else {
         let advertised = order.discovered.token_endpoint_auth_methods.as_deref();
-        return Ok(choose(order.server.auth_method, advertised, has_secret));
+        let is_basic = advertised.is_none_or(|names| names.iter().any(|name| name == BASIC.as_str()));
+        return Ok(match order.server.auth_method {
+            None if has_secret && is_basic => BASIC,
+            configured => choose(configured, advertised, has_secret),
+        });
     };
     let method = by_name(name).ok_or("it wants a client authentication that this program does not have")?;
     Ok(if has_secret { method } else { AuthMethod::None })

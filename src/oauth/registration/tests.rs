@@ -111,11 +111,27 @@ fn the_method_that_came_back_is_honoured_rule_11() {
     let public = registered("none".into(), "s".into());
     assert_eq!((public.method, public.client_secret), (AuthMethod::None, None));
     assert_eq!(registered("client_secret_basic".into(), Value::Null).method, AuthMethod::None);
-    assert_eq!(registered(Value::Null, "s".into()).method, AuthMethod::ClientSecretPost);
     assert_eq!(registered(Value::Null, "".into()).method, AuthMethod::None);
     let body =
         json!({"client_id": "c1", "client_secret": "s", "token_endpoint_auth_method": "private_key_jwt"});
     refused(registered_by(move |_, _| answer(201, &body)), Code::UntrustedServer, &["client authentication"]);
+}
+
+#[test]
+fn a_secret_without_a_method_is_sent_as_the_default_says_unless_others_are_listed_rule_11() {
+    let method = |listed: Option<&[&str]>, configured| {
+        let server = Scripted::start(|_, _| answer(201, &json!({"client_id": "c1", "client_secret": "s"})));
+        let mut discovered = found(Some(server.url("/register")));
+        discovered.token_endpoint_auth_methods =
+            listed.map(|names| names.iter().map(ToString::to_string).collect());
+        run(&Server { auth_method: configured, ..demo() }, &discovered).unwrap().method
+    };
+    let (basic, post) = (AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost);
+    assert_eq!(method(None, None), basic);
+    assert_eq!(method(Some(&["client_secret_post", "client_secret_basic"]), None), basic);
+    assert_eq!(method(Some(&["client_secret_post"]), None), post);
+    assert_eq!(method(Some(&["none"]), None), post);
+    assert_eq!(method(None, Some(post)), post);
 }
 
 #[test]

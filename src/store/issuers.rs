@@ -1,0 +1,165 @@
+//! Which authorization server each configured client belongs to: the one that gave it its first token here.
+//!
+//! A registration of our own says its issuer itself. A client that a person registered is known by the configuration
+//! alone, and the token record that would tell goes with the login: so its issuer stands in a sealed file beside the
+//! record, which outlives an erased login and goes with the registration. What cannot be read back is damage, and
+//! never counts as unknown. It grows by one line a client, up to a limit.
+
+use super::draft::{self, Durable};
+use super::file::{self, unwritable};
+use super::lock::Held;
+use super::seal::{self, Kind};
+use super::slot::Slot;
+use crate::failure::{Code, Failure, Outcome};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// The most clients that are kept; the oldest goes first.
+const LIMIT: usize = 64;
+
+/// The content of the file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Known {
+    clients: Vec<Bound>,
+    /// Members that this version does not know.
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Bound {
+    client_id: String,
+    /// The MCP server: a name that a person points elsewhere begins anew.
+    url: String,
+    issuer: String,
+}
+
+impl Known {
+    fn of(&self, client_id: &str, url: &str) -> Option<&str> {
+        let bound = self.clients.iter().find(|bound| bound.client_id == client_id && bound.url == url);
+        bound.map(|bound| bound.issuer.as_str())
+    }
+
+    fn bind(&mut self, client_id: &str, url: &str, issuer: &str) {
+        self.clients.retain(|bound| bound.client_id != client_id || bound.url != url);
+        let [client_id, url, issuer] = [client_id, url, issuer].map(str::to_owned);
+        self.clients.push(Bound { client_id, url, issuer });
+        let surplus = self.clients.len().saturating_sub(LIMIT);
+        self.clients.drain(..surplus);
+    }
+}
+
+impl Slot<'_> {
+    /// The authorization server that `client_id` belongs to at the MCP server `url`, where a token was granted there.
+    ///
+    /// # Errors
+    /// `cache_damaged`, `insecure_storage`: nothing may be sent with that client then.
+    pub fn issuer_of(&self, client_id: &str, url: &str) -> Outcome<Option<String>> {
+        Ok(self.known_issuers()?.of(client_id, url).map(str::to_owned))
+    }
+
+    /// Writes down that `client_id` belongs to `issuer`, durable, under the token lock; nothing where it stands there.
+    ///
+    /// # Errors
+    /// `cache_unwritable`, and those of [`Slot::issuer_of`].
+    pub fn bind_client(&self, _held: &Held, client_id: &str, url: &str, issuer: &str) -> Outcome<()> {
+        let mut known = self.known_issuers()?;
+        if known.of(client_id, url) == Some(issuer) {
+            return Ok(());
+        }
+        known.bind(client_id, url, issuer);
+        let (path, key) = (self.issuers_path(), self.store().key_for_writing()?);
+        let written = serde_json::to_vec(&known)
+            .map_err(std::io::Error::other)
+            .and_then(|body| seal::seal(&key, Kind::Issuers, self.name(), "{}", &body))
+            .and_then(|content| draft::replace(&path, &content, Durable::Yes));
+        written.map_err(|error| unwritable(&path, &error))
+    }
+
+    /// Forgets the issuers of all clients; `false` where none was known.
+    ///
+    /// # Errors
+    /// `cache_unwritable`.
+    pub fn forget_issuers(&self) -> Outcome<bool> {
+        let path = self.issuers_path();
+        file::remove(&path).map_err(|error| unwritable(&path, &error).of_server(self.name()))
+    }
+
+    fn issuers_path(&self) -> PathBuf {
+        self.beside("issuers")
+    }
+
+    fn known_issuers(&self) -> Outcome<Known> {
+        let path = self.issuers_path();
+        let Some(content) = file::read_private(&path)? else { return Ok(Known::default()) };
+        let key = self.store().key()?;
+        let opened = seal::open(&key, Kind::Issuers, self.name(), &content).ok();
+        let known = opened.and_then(|opened| serde_json::from_slice(&opened.secrets).ok());
+        known.ok_or_else(|| {
+            let text = format!(
+                "{} cannot be read back; it was left in place; erase it with `mcp-credential erase {} --scope client`",
+                path.display(),
+                self.name()
+            );
+            Failure::new(Code::CacheDamaged, text).of_server(self.name())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::Folder;
+
+    const URL: &str = "https://mcp.example.com/mcp";
+    const ISSUER: &str = "https://idp.example.com";
+
+    #[test]
+    fn a_client_belongs_to_the_issuer_that_was_written_down_last_for_its_server() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        let held = slot.token_lock().try_take().unwrap().unwrap();
+        assert_eq!(slot.issuer_of("app", URL).unwrap(), None);
+        for issuer in [ISSUER, ISSUER, "https://new.example.com"] {
+            slot.bind_client(&held, "app", URL, issuer).unwrap();
+            assert_eq!(slot.issuer_of("app", URL).unwrap().as_deref(), Some(issuer));
+        }
+        slot.bind_client(&held, "other", URL, ISSUER).unwrap();
+        assert_eq!(slot.issuer_of("app", URL).unwrap().as_deref(), Some("https://new.example.com"));
+        assert_eq!(slot.issuer_of("app", "https://other.example.com").unwrap(), None);
+        assert_eq!(Slot::new(&store, "elsewhere").issuer_of("app", URL).unwrap(), None);
+        assert!(slot.forget_issuers().unwrap() && !slot.forget_issuers().unwrap());
+        assert_eq!(slot.issuer_of("app", URL).unwrap(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_back_is_damage_and_goes_with_the_registration() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        let held = slot.token_lock().try_take().unwrap().unwrap();
+        slot.bind_client(&held, "app", URL, ISSUER).unwrap();
+        std::fs::write(slot.issuers_path(), "junk").unwrap();
+        let failure = slot.issuer_of("app", URL).unwrap_err();
+        assert_eq!(failure.code, Code::CacheDamaged);
+        assert!(failure.message.contains("mcp-credential erase demo --scope client"), "{failure}");
+        assert_eq!(slot.bind_client(&held, "app", URL, ISSUER).unwrap_err().code, Code::CacheDamaged);
+        assert!(slot.erase_client().unwrap());
+        assert_eq!(slot.issuer_of("app", URL).unwrap(), None);
+    }
+
+    #[test]
+    fn the_file_does_not_grow_for_ever() {
+        let mut known = Known::default();
+        for number in 0..LIMIT + 3 {
+            known.bind(&number.to_string(), URL, ISSUER);
+        }
+        assert_eq!(
+            (known.clients.len(), known.of("2", URL), known.of("3", URL)),
+            (LIMIT, None, Some(ISSUER))
+        );
+    }
+}
