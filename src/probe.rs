@@ -3,7 +3,8 @@
 //!
 //! Callers of the same moment share one question: a lock of its own, and an answer that lives three seconds.
 //! Only a 401 with a challenge counts, and its challenge is handed on, to those who share the answer too; whatever
-//! else happens, the token is kept. Where a token that was just is refused as well, asking proves nothing and is left off for ten minutes.
+//! else happens, the token is kept. Where a token that was just issued is refused as well, asking proves nothing and
+//! is left off for ten minutes.
 
 use crate::broker::Answer;
 use crate::clock;
