@@ -45,7 +45,7 @@ fn member(block: &[u8], unpacked: &[u8]) -> Vec<u8> {
 fn checksum(bytes: &[u8]) -> u32 {
     let step = |sum: u32, _| if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
     let table: Vec<u32> = (0..256).map(|byte| (0..8).fold(byte, step)).collect();
-    !bytes.iter().fold(!0, |sum: u32, byte| table[(sum as u8 ^ byte) as usize] ^ (sum >> 8))
+    !bytes.iter().fold(!0, |sum: u32, byte| table[usize::from(sum.to_le_bytes()[0] ^ byte)] ^ (sum >> 8))
 }
 
 /// Bits, the first in the lowest place.
