@@ -8,6 +8,7 @@ mod support;
 
 use oauthserver::{Client, Document, Endpoint, Fault, OAuthServer, Patch, Settings, Times, browser};
 use serde_json::{Value, json};
+use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 use support::{Ran, Sandbox, end, serve, server};
@@ -81,12 +82,7 @@ fn metadata_of_an_issuer_that_is_not_the_same_text_is_not_believed_case_11() {
 fn a_token_endpoint_on_another_origin_than_its_issuer_is_recorded_and_shown_case_12() {
     let (server, other) = (server(3600), support::server(3600));
     let endpoint = other.token_endpoint();
-    server.reconfigure(|settings| {
-        settings.server_metadata = Patch::new().set("token_endpoint", endpoint.as_str());
-    });
-    let answer = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 60, "refresh_token": "r"});
-    let granted = Fault::body(200, "application/json", answer.to_string());
-    other.fault(Endpoint::Token, granted, Times::Always);
+    move_token_endpoint(&server, &other);
     let sandbox = Sandbox::logged_in(&server);
     let status = sandbox.run(&["status", "demo"]).succeeds();
     assert!(status.stdout.contains(&endpoint) && status.stdout.contains(&server.issuer()), "{status:?}");
@@ -113,6 +109,54 @@ fn a_token_endpoint_that_moves_to_another_origin_gets_no_refresh_token_case_12()
     for origin in [server.origin(), other.origin()] {
         assert!(refused.stderr.contains(&origin), "{refused:?}");
     }
+    assert_eq!((server.refreshes().len(), other.connections()), (1, 0));
+}
+
+/// Metadata that names the token endpoint of `other`, which grants a token to anybody.
+fn move_token_endpoint(server: &OAuthServer, other: &OAuthServer) {
+    let endpoint = other.token_endpoint();
+    server.reconfigure(|settings| {
+        settings.server_metadata = Patch::new().set("token_endpoint", endpoint.as_str());
+    });
+    let answer = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 60, "refresh_token": "r"});
+    other.fault(Endpoint::Token, Fault::body(200, "application/json", answer.to_string()), Times::Always);
+}
+
+#[test]
+fn a_token_endpoint_that_has_moved_is_used_after_a_login_and_not_before_case_12() {
+    let (server, other) = (server(3600), support::server(3600));
+    let sandbox = Sandbox::logged_in(&server);
+    move_token_endpoint(&server, &other);
+    let record = fs::read(sandbox.record()).unwrap();
+    // The recorded endpoint is gone: nobody knows why, and the token is kept.
+    server.fault(Endpoint::Token, Fault::html(404), Times::Always);
+    let gone = sandbox.refresh().fails("unavailable", 75);
+    assert!(gone.stderr.contains(&server.origin()), "{gone:?}");
+    assert_eq!((fs::read(sandbox.record()).unwrap() == record, other.connections()), (true, 0));
+    server.clear_faults();
+    sandbox.forget_state();
+    // It refuses the token: a login is needed, and that one looks at the metadata again.
+    server.revoke_families();
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("mcp-credential login demo"), "{refused:?}");
+    assert_eq!(other.connections(), 0);
+    sandbox.login("demo").succeeds();
+    let status = sandbox.run(&["status", "demo", "--format", "json"]).succeeds();
+    assert_eq!(status.json()["token"]["token_endpoint"], other.token_endpoint());
+    assert!(other.token_requests().iter().all(|seen| seen.form_value("refresh_token").is_none()));
+}
+
+#[test]
+fn a_token_endpoint_that_has_moved_under_one_issuer_is_not_followed_by_a_challenge_case_12() {
+    let (server, other) = (server(3600), support::server(3600));
+    let sandbox = Sandbox::logged_in(&server);
+    move_token_endpoint(&server, &other);
+    let place = format!("{}{}", server.origin(), server.document_path(Document::ResourcePath));
+    let challenge = format!("Bearer error=\"invalid_token\", resource_metadata=\"{place}\"");
+    let object = json!({"server": "demo", "rejected": {"generation": sandbox.generation()},
+        "response": {"status": 401, "www_authenticate": challenge}});
+    let renewed = sandbox.run_with(&["refresh", "--request", "-"], object.to_string().as_bytes());
+    assert_eq!(renewed.succeeds().text("source"), "refreshed");
     assert_eq!((server.refreshes().len(), other.connections()), (1, 0));
 }
 
