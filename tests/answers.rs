@@ -89,13 +89,39 @@ fn the_largest_answer_that_is_accepted_fits_into_the_reserve() {
 /// The last second that an answer may name, 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// Lifetimes that say nothing, the missing one among them.
+fn unusable() -> Vec<ExpiresIn> {
+    let numbers = [json!(0), json!(-1), json!(i64::MIN), json!(-1e300), json!("0"), json!("-1")];
+    let others = [json!(null), json!("soon"), json!(""), json!(true), json!([3600]), json!({})];
+    numbers.into_iter().chain(others).map(ExpiresIn::Raw).chain([ExpiresIn::Omit]).collect()
+}
+
+/// Lifetimes of more seconds than there are names for.
+fn huge() -> [Value; 6] {
+    let (text, digits) = (json!("9223372036854775808"), json!("9".repeat(400)));
+    [json!(1_u64 << 63), json!(u64::MAX), json!(18_446_744_073_709_551_616.0), json!(1e300), text, digits]
+}
+
+#[test]
+fn a_first_token_of_any_lifetime_is_used_case_47() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    for lifetime in unusable().into_iter().chain(huge().map(ExpiresIn::Raw)) {
+        server.reconfigure(|settings| settings.expires_in = lifetime.clone());
+        sandbox.forget_browser();
+        sandbox.login("demo").succeeds();
+        let cached = sandbox.run(&["get", "demo"]).succeeds();
+        assert_eq!(cached.text("source"), "cache", "{lifetime:?}");
+        let end = cached.json().get("expires_at").cloned();
+        assert!(end.is_none() || end == Some(json!(LAST_SECOND)), "{lifetime:?}: {end:?}");
+        sandbox.run(&["status", "demo"]).succeeds();
+    }
+}
+
 #[test]
 fn a_lifetime_that_says_nothing_usable_is_unknown_and_the_token_is_used_case_47() {
     let (server, sandbox) = lenient();
-    let unusable =
-        [json!(0), json!(-1), json!(null), json!("soon"), json!(""), json!(true), json!([3600]), json!({})];
-    let raw = unusable.into_iter().map(ExpiresIn::Raw);
-    for lifetime in raw.chain([ExpiresIn::Omit]) {
+    for lifetime in unusable() {
         server.reconfigure(|settings| settings.expires_in = lifetime.clone());
         let answer = sandbox.refresh().succeeds();
         assert_eq!(answer.json().get("expires_at"), None, "{lifetime:?}: absent when unknown");
@@ -108,8 +134,7 @@ fn a_lifetime_that_says_nothing_usable_is_unknown_and_the_token_is_used_case_47(
 #[test]
 fn a_lifetime_beyond_all_measure_is_cut_to_what_can_be_named_case_47() {
     let (server, sandbox) = lenient();
-    let huge = [json!(1_u64 << 63), json!(u64::MAX), json!("9223372036854775808"), json!(1e300)];
-    for lifetime in huge {
+    for lifetime in huge() {
         server.reconfigure(|settings| settings.expires_in = ExpiresIn::Raw(lifetime.clone()));
         let answer = sandbox.refresh().succeeds();
         assert_eq!(answer.json()["expires_at"], LAST_SECOND, "{lifetime}");

@@ -101,10 +101,10 @@ fn a_server_that_asks_to_wait_is_obeyed_case_44() {
 fn no_redirect_is_followed_and_the_token_reaches_one_host_case_19() {
     let (server, elsewhere) = (server(3600), server(3600));
     let sandbox = Sandbox::logged_in(&server);
-    for code in [302, 307] {
+    for code in [301, 302, 303, 307, 308] {
         let location = elsewhere.token_endpoint();
         let ran = passes(&server, &sandbox, &Fault::Redirect { code, location }, THREE_TRIES);
-        assert!(ran.stderr.contains("redirect"), "{ran:?}");
+        assert!(ran.stderr.contains("redirect") && ran.stderr.contains(&format!("HTTP {code}")), "{ran:?}");
     }
     assert_eq!(elsewhere.connections(), 0);
 }

@@ -1,12 +1,14 @@
 //! Discovery with the real program against servers that lie, redirect, flood or fall silent: nothing of theirs
 //! is believed, no browser opens, and no credential reaches another host.
 //!
+//! What floods, compressed or not, at the other endpoints is met in `floods`.
 //! Limit: public servers that name private hosts need public addresses; they are judged in `src/oauth/reach.rs`.
 
 mod support;
 
 use oauthserver::{Client, Document, Endpoint, Fault, OAuthServer, Patch, Settings, Times, browser};
 use serde_json::{Value, json};
+use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 use support::{Ran, Sandbox, end, serve, server};
@@ -80,12 +82,7 @@ fn metadata_of_an_issuer_that_is_not_the_same_text_is_not_believed_case_11() {
 fn a_token_endpoint_on_another_origin_than_its_issuer_is_recorded_and_shown_case_12() {
     let (server, other) = (server(3600), support::server(3600));
     let endpoint = other.token_endpoint();
-    server.reconfigure(|settings| {
-        settings.server_metadata = Patch::new().set("token_endpoint", endpoint.as_str());
-    });
-    let answer = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 60, "refresh_token": "r"});
-    let granted = Fault::body(200, "application/json", answer.to_string());
-    other.fault(Endpoint::Token, granted, Times::Always);
+    move_token_endpoint(&server, &other);
     let sandbox = Sandbox::logged_in(&server);
     let status = sandbox.run(&["status", "demo"]).succeeds();
     assert!(status.stdout.contains(&endpoint) && status.stdout.contains(&server.issuer()), "{status:?}");
@@ -112,6 +109,54 @@ fn a_token_endpoint_that_moves_to_another_origin_gets_no_refresh_token_case_12()
     for origin in [server.origin(), other.origin()] {
         assert!(refused.stderr.contains(&origin), "{refused:?}");
     }
+    assert_eq!((server.refreshes().len(), other.connections()), (1, 0));
+}
+
+/// Metadata that names the token endpoint of `other`, which grants a token to anybody.
+fn move_token_endpoint(server: &OAuthServer, other: &OAuthServer) {
+    let endpoint = other.token_endpoint();
+    server.reconfigure(|settings| {
+        settings.server_metadata = Patch::new().set("token_endpoint", endpoint.as_str());
+    });
+    let answer = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 60, "refresh_token": "r"});
+    other.fault(Endpoint::Token, Fault::body(200, "application/json", answer.to_string()), Times::Always);
+}
+
+#[test]
+fn a_token_endpoint_that_has_moved_is_used_after_a_login_and_not_before_case_12() {
+    let (server, other) = (server(3600), support::server(3600));
+    let sandbox = Sandbox::logged_in(&server);
+    move_token_endpoint(&server, &other);
+    let record = fs::read(sandbox.record()).unwrap();
+    // The recorded endpoint is gone: nobody knows why, and the token is kept.
+    server.fault(Endpoint::Token, Fault::html(404), Times::Always);
+    let gone = sandbox.refresh().fails("unavailable", 75);
+    assert!(gone.stderr.contains(&server.origin()), "{gone:?}");
+    assert_eq!((fs::read(sandbox.record()).unwrap() == record, other.connections()), (true, 0));
+    server.clear_faults();
+    sandbox.forget_state();
+    // It refuses the token: a login is needed, and that one looks at the metadata again.
+    server.revoke_families();
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("mcp-credential login demo"), "{refused:?}");
+    assert_eq!(other.connections(), 0);
+    sandbox.login("demo").succeeds();
+    let status = sandbox.run(&["status", "demo", "--format", "json"]).succeeds();
+    assert_eq!(status.json()["token"]["token_endpoint"], other.token_endpoint());
+    assert!(other.token_requests().iter().all(|seen| seen.form_value("refresh_token").is_none()));
+}
+
+#[test]
+fn a_token_endpoint_that_has_moved_under_one_issuer_is_not_followed_by_a_challenge_case_12() {
+    let (server, other) = (server(3600), support::server(3600));
+    let sandbox = Sandbox::logged_in(&server);
+    move_token_endpoint(&server, &other);
+    let place = format!("{}{}", server.origin(), server.document_path(Document::ResourcePath));
+    let challenge = format!("Bearer error=\"invalid_token\", resource_metadata=\"{place}\"");
+    let object = json!({"server": "demo", "rejected": {"generation": sandbox.generation()},
+        "response": {"status": 401, "www_authenticate": challenge}});
+    let renewed = sandbox.run_with(&["refresh", "--request", "-"], object.to_string().as_bytes());
+    assert_eq!(renewed.succeeds().text("source"), "refreshed");
     assert_eq!((server.refreshes().len(), other.connections()), (1, 0));
 }
 
@@ -163,9 +208,7 @@ fn login_in_little_memory(sandbox: &Sandbox) -> Ran {
 #[test]
 fn floods_in_place_of_metadata_are_cut_off_in_little_memory_case_17() {
     let deep = "[".repeat(100_000);
-    let bomb =
-        Fault::body(200, "application/json", vec![0x1f, 0x8b, 8, 0]).header("Content-Encoding", "gzip");
-    let floods = [Fault::BigBody(2 << 30), Fault::Endless, Fault::body(200, "application/json", deep), bomb];
+    let floods = [Fault::BigBody(2 << 30), Fault::Endless, Fault::body(200, "application/json", deep)];
     let server = server(3600);
     let sandbox = Sandbox::with(&server);
     for flood in floods {
@@ -219,10 +262,14 @@ fn a_byte_order_mark_or_a_wrong_media_type_does_not_hide_metadata_case_18() {
 
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
+/// The redirect was met, told and not followed.
 #[track_caller]
-fn stays(server: &OAuthServer, other: &OAuthServer, ran: &Ran) {
-    assert_ne!(ran.status, 0, "{ran:?}");
-    assert!(ran.stderr.contains(&server.origin()), "{ran:?}");
+fn stays(server: &OAuthServer, other: &OAuthServer, code: u16, ran: Ran) {
+    let ran = ran.ends("unavailable", 75);
+    assert!(server.log().faults_fired() > 0, "{ran:?}");
+    for said in [server.origin(), "redirect".to_owned(), format!("HTTP {code}")] {
+        assert!(ran.stderr.contains(&said), "{said}: {ran:?}");
+    }
     assert_eq!(other.connections(), 0, "{ran:?}");
 }
 
@@ -235,7 +282,8 @@ fn no_registration_and_no_code_goes_along_a_redirect_case_19() {
             let location = format!("{}/{path}", other.origin());
             server.fault(endpoint.clone(), Fault::Redirect { code, location }, Times::Always);
             let sandbox = Sandbox::with(&server);
-            stays(&server, &other, &sandbox.login("demo"));
+            stays(&server, &other, code, sandbox.login("demo"));
+            assert!(!sandbox.record().exists());
         }
     }
 }
@@ -252,9 +300,24 @@ fn no_client_secret_goes_along_a_redirect_case_19() {
             let oauth2 = json!({"grant": "client_credentials", "clientId": "service",
                 "clientSecret": "s3cret", "authStyle": style});
             let sandbox = Sandbox::configured(&server, &oauth2);
-            stays(&server, &other, &sandbox.run(&["get", "demo", "--timeout", "60"]));
+            stays(&server, &other, code, sandbox.run(&["get", "demo", "--timeout", "60"]));
             server.clear_faults();
         }
+    }
+}
+
+#[test]
+fn no_token_that_is_revoked_goes_along_a_redirect_case_19() {
+    let other = server(3600);
+    for code in REDIRECTS {
+        let server = server(3600);
+        let sandbox = Sandbox::logged_in(&server);
+        let location = other.revocation_endpoint();
+        server.fault(Endpoint::Revoke, Fault::Redirect { code, location }, Times::Always);
+        let erased = sandbox.run(&["erase", "demo", "--revoke", "--timeout", "60"]).succeeds();
+        assert_eq!((&erased.json()["erased"], &erased.json()["revoked"]), (&json!(true), &json!(false)));
+        assert!(server.log().faults_fired() > 0);
+        assert_eq!((other.connections(), sandbox.record().exists()), (0, false));
     }
 }
 

@@ -25,7 +25,6 @@ pub fn open_private(path: &Path) -> Outcome<Option<File>> {
     let file = match open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(rustix::io::Errno::LOOP) => return Err(insecure(path, "is a symbolic link", "remove the link")),
         Err(errno) => return Err(unreadable(path, &errno.into())),
     };
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
@@ -38,9 +37,9 @@ fn open(path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
     rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, mode))
 }
 
-fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
+fn check_ours(path: &Path, metadata: &Metadata) -> Outcome<()> {
     if !metadata.is_file() {
-        return Err(insecure(path, "is not a regular file", "move it away"));
+        return Err(irregular(path));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(insecure(
@@ -49,6 +48,11 @@ fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
             "give it to yourself with chown, or move it away",
         ));
     }
+    Ok(())
+}
+
+fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
+    check_ours(path, metadata)?;
     if metadata.mode() & 0o077 != 0 {
         log::warn!("{} was open to other users; its mode is now 0600", path.display());
         file.set_permissions(Permissions::from_mode(0o600)).map_err(|_| {
@@ -89,24 +93,34 @@ pub fn read_open(path: &Path, file: &mut File) -> Outcome<Vec<u8>> {
 /// The system's.
 pub fn create_new(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    private(path, flags)
+    let file = File::from(open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    keep_private(&file, &file.metadata()?)?;
+    Ok(file)
 }
 
-/// Opens `path` for reading and writing with mode 0600, and creates it where it is missing.
+/// Opens `path` for reading and writing with mode 0600, and creates it where it is missing. What is there must be
+/// a regular file of ours: anything else is neither locked nor given another mode.
 ///
 /// # Errors
-/// The system's; a link is refused with `ELOOP`.
-pub fn open_or_create(path: &Path) -> io::Result<File> {
-    private(path, OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC)
+/// `insecure_storage` for anything else; for other faults what `failed` makes of the system's error.
+pub fn open_or_create(path: &Path, failed: impl Fn(&io::Error) -> Failure) -> Outcome<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = open(path, flags, Mode::RUSR | Mode::WUSR).map(File::from).map_err(|errno| {
+        let error = errno.into();
+        strange(path, &error).unwrap_or_else(|| failed(&error))
+    })?;
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    check_ours(path, &metadata)?;
+    keep_private(&file, &metadata).map_err(|error| failed(&error))?;
+    Ok(file)
 }
 
-fn private(path: &Path, flags: OFlags) -> io::Result<File> {
-    let file = File::from(open(path, flags, Mode::RUSR | Mode::WUSR)?);
-    // A umask such as 0777 would leave the owner without rights to his own file.
-    if file.metadata()?.mode() & 0o777 != 0o600 {
-        file.set_permissions(Permissions::from_mode(0o600))?;
+/// A umask such as 0777 would leave the owner without rights to his own file.
+fn keep_private(file: &File, metadata: &Metadata) -> io::Result<()> {
+    if metadata.mode() & 0o777 == 0o600 {
+        return Ok(());
     }
-    Ok(file)
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 /// Writes `content` to the beginning of a file that was just opened or rewound.
@@ -148,6 +162,21 @@ fn insecure(path: &Path, what: &str, fix: &str) -> Failure {
     Failure::new(Code::InsecureStorage, format!("{} {what}; {fix}", path.display()))
 }
 
+fn irregular(path: &Path) -> Failure {
+    insecure(path, "is not a regular file", "move it away")
+}
+
+/// The failure where an open was refused because something else than a file is there: a link, a directory that
+/// should be written to, a socket, or a device that is not there.
+fn strange(path: &Path, error: &io::Error) -> Option<Failure> {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error)? {
+        Errno::LOOP => Some(insecure(path, "is a symbolic link", "remove the link")),
+        Errno::ISDIR | Errno::NXIO | Errno::NODEV => Some(irregular(path)),
+        _ => None,
+    }
+}
+
 /// The failure of a read of the store. Nothing is known about the content then, so it is not damage: rights have to
 /// be mended by a person, and anything else may pass (no file descriptors, a disk that stumbles).
 #[must_use]
@@ -159,12 +188,8 @@ pub fn unreadable(path: &Path, error: &io::Error) -> Failure {
             "mend its owner and mode, and those of its directories",
         );
     }
-    // A socket, or a device that is not there.
-    if matches!(
-        rustix::io::Errno::from_io_error(error),
-        Some(rustix::io::Errno::NXIO | rustix::io::Errno::NODEV)
-    ) {
-        return insecure(path, "is not a regular file", "move it away");
+    if let Some(failure) = strange(path, error) {
+        return failure;
     }
     Failure::new(
         Code::Unavailable,

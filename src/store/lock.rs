@@ -40,25 +40,15 @@ impl LockFile {
     /// Takes the lock if it is free, without waiting.
     ///
     /// # Errors
-    /// `cache_unwritable` where the file cannot be opened or the file system knows no locks: then nothing
-    /// may be redeemed.
+    /// `cache_unwritable` where the file cannot be opened or the file system knows no locks, `insecure_storage`
+    /// where something else than a file of ours is in its place: then nothing may be redeemed.
     pub fn try_take(&mut self) -> Outcome<Option<Held>> {
-        self.attempt().map_err(|error| {
-            let text = format!(
-                "{} cannot be locked ({error}); keep the state directory on a local file system that you can write to",
-                self.path.display()
-            );
-            Failure::new(Code::CacheUnwritable, text)
-        })
-    }
-
-    fn attempt(&mut self) -> io::Result<Option<Held>> {
         for _ in 0..REOPENS {
             let file = match self.file.take() {
                 Some(file) => file,
-                None => file::open_or_create(&self.path)?,
+                None => file::open_or_create(&self.path, |error| self.unusable(error))?,
             };
-            if !try_flock(&file)? {
+            if !try_flock(&file).map_err(|error| self.unusable(&error))? {
                 // A replaced file would be waited for in vain.
                 self.file = is_at(&file, &self.path).then_some(file);
                 return Ok(None);
@@ -68,6 +58,14 @@ impl LockFile {
             }
         }
         Ok(None)
+    }
+
+    fn unusable(&self, error: &io::Error) -> Failure {
+        let text = format!(
+            "{} cannot be locked ({error}); keep the state directory on a local file system that you can write to",
+            self.path.display()
+        );
+        Failure::new(Code::CacheUnwritable, text)
     }
 }
 
@@ -126,6 +124,7 @@ pub fn is_at(file: &File, path: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::store::testing::Folder;
+    use rustix::fs::{FileType, Mode};
 
     #[test]
     fn a_held_lock_is_not_taken_twice_and_is_free_after_its_drop() {
@@ -164,12 +163,35 @@ mod tests {
         assert!(taken.is_current(), "what was waited for is nobody's any more");
     }
 
+    /// Refused without a hang, with the way out.
+    #[track_caller]
+    fn is_refused(path: PathBuf, fix: &str) {
+        let refused = LockFile::new(path).try_take().unwrap_err();
+        assert_eq!(refused.code, Code::InsecureStorage);
+        assert!(refused.message.contains(fix), "{refused}");
+    }
+
     #[test]
     fn a_link_in_the_place_of_the_lock_is_refused() {
         let folder = Folder::new();
         let path = folder.path().join("lock");
         std::os::unix::fs::symlink(folder.path().join("victim"), &path).unwrap();
-        assert_eq!(LockFile::new(path).try_take().unwrap_err().code, Code::CacheUnwritable);
+        is_refused(path, "remove the link");
         assert!(!folder.path().join("victim").exists());
+    }
+
+    #[test]
+    fn a_pipe_socket_or_directory_in_the_place_of_the_lock_is_refused_and_left_as_it_is_case_57() {
+        let folder = Folder::new();
+        let (pipe, socket, directory) =
+            (folder.path().join("pipe"), folder.path().join("socket"), folder.path().join("directory"));
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::from(0o640), 0).unwrap();
+        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::fs::create_dir(&directory).unwrap();
+        let before = std::fs::metadata(&pipe).unwrap().mode();
+        for path in [pipe.clone(), socket, directory] {
+            is_refused(path, "is not a regular file; move it away");
+        }
+        assert_eq!(std::fs::metadata(&pipe).unwrap().mode(), before);
     }
 }

@@ -2,6 +2,7 @@
 //! mended; never followed, never hung on, never overwritten in silence.
 
 mod key;
+mod owners;
 mod place;
 mod strange;
 #[path = "../support/mod.rs"]

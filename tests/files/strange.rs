@@ -1,13 +1,15 @@
-//! Links, pipes, directories and devices where a file of ours should be (case 57).
+//! Links, pipes, sockets, directories and devices where a file of ours should be (case 57). Needs root: nobody else
+//! may make a device.
 
 use crate::support::{Sandbox, server};
 use crate::{logged_in, refresh};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const KINDS: [&str; 5] = ["link", "broken link", "device", "pipe", "directory"];
+const KINDS: [&str; 7] = ["link", "broken link", "link to a device", "device", "pipe", "socket", "directory"];
 
 /// Puts something of that kind at `path`, whatever is there; a link leads to `victim`.
 fn put(kind: &str, path: &Path, victim: &Path) {
@@ -15,14 +17,37 @@ fn put(kind: &str, path: &Path, victim: &Path) {
     match kind {
         "link" => symlink(victim, path).unwrap(),
         "broken link" => symlink(victim.with_extension("missing"), path).unwrap(),
-        "device" => symlink("/dev/zero", path).unwrap(),
-        "pipe" => assert!(Command::new("mkfifo").arg(path).status().unwrap().success()),
+        "link to a device" => symlink("/dev/zero", path).unwrap(),
+        // The numbers of /dev/zero: whoever reads it never ends.
+        "device" => make(Command::new("mknod").args(["-m", "640"]).arg(path).args(["c", "1", "5"])),
+        "pipe" => make(Command::new("mkfifo").args(["-m", "640"]).arg(path)),
+        "socket" => drop(UnixListener::bind(path).unwrap()),
         _ => fs::create_dir(path).unwrap(),
     }
 }
 
-fn take_away(path: &Path) {
-    let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+fn make(command: &mut Command) {
+    assert!(command.status().unwrap().success(), "{command:?}; this test needs root");
+}
+
+/// What a user is told to do about it.
+fn way_out(kind: &str) -> &'static str {
+    if kind.contains("link") { "remove the link" } else { "move it away" }
+}
+
+/// It is there as it was put there, and then it is not.
+#[track_caller]
+fn take_away(kind: &str, path: &Path) {
+    let found = fs::symlink_metadata(path).unwrap();
+    let (is_kind, mode) = match kind {
+        "device" => (found.file_type().is_char_device(), Some(0o640)),
+        "pipe" => (found.file_type().is_fifo(), Some(0o640)),
+        "socket" => (found.file_type().is_socket(), None),
+        "directory" => (found.is_dir(), None),
+        _ => (found.is_symlink(), None),
+    };
+    assert!(is_kind && mode.is_none_or(|mode| found.mode() & 0o777 == mode), "{kind}: {found:?}");
+    fs::remove_file(path).or_else(|_| fs::remove_dir(path)).unwrap();
 }
 
 /// A file that nobody may touch: the good content of what is replaced, so that following the link would work.
@@ -48,13 +73,11 @@ fn case_57_a_record_that_is_no_file_is_refused_by_every_verb_without_a_hang() {
         put(kind, &sandbox.record(), &victim.0);
         for verb in ["get", "refresh", "erase", "login"] {
             let refused = sandbox.run(&[verb, "demo"]).fails("insecure_storage", 5);
-            let fix =
-                if kind.contains("link") || kind == "device" { "remove the link" } else { "move it away" };
-            assert!(refused.stderr.contains(fix), "{kind} {verb}: {}", refused.stderr);
+            assert!(refused.stderr.contains(way_out(kind)), "{kind} {verb}: {}", refused.stderr);
         }
         sandbox.run(&["status", "demo"]).succeeds();
         untouched(&victim);
-        take_away(&sandbox.record());
+        take_away(kind, &sandbox.record());
     }
     assert_eq!((server.token_requests().len(), sandbox.opened().len()), (1, 0));
 }
@@ -71,7 +94,7 @@ fn case_57_a_key_or_a_client_that_is_no_file_is_refused() {
             refresh(&sandbox, &held).fails("insecure_storage", 5);
             sandbox.run(&["login", "demo"]).fails("insecure_storage", 5);
             untouched(&victim);
-            take_away(&path);
+            take_away(kind, &path);
         }
         assert_eq!(sandbox.opened(), [""; 0], "{file}");
     }
@@ -89,7 +112,7 @@ fn case_57_what_stands_in_the_way_of_a_refresh_is_refused_before_the_token_is_sp
             put(kind, &path, &victim.0);
             refresh(&sandbox, &held).fails("insecure_storage", 5);
             untouched(&victim);
-            take_away(&path);
+            take_away(kind, &path);
             fs::remove_file(sandbox.state("oauth/demo.token.json.state")).unwrap();
         }
         assert_eq!(server.refreshes().len(), 0, "{suffix}");
@@ -97,25 +120,47 @@ fn case_57_what_stands_in_the_way_of_a_refresh_is_refused_before_the_token_is_sp
 }
 
 #[test]
-fn case_57_a_lock_that_is_a_link_is_not_followed() {
+fn case_57_a_lock_that_is_no_file_is_refused_before_anything_is_spent_and_left_as_it_is() {
     let server = server(3600);
-    for (suffix, verb) in [("lock", "refresh"), ("login", "login")] {
-        let (sandbox, held) = logged_in(&server);
+    let (sandbox, held) = logged_in(&server);
+    for (suffix, verbs) in [("lock", &["refresh", "erase"][..]), ("login", &["login"])] {
         let path = sandbox.state(&format!("oauth/demo.token.json.{suffix}"));
         let victim = victim(&sandbox, &path);
-        for kind in ["link", "broken link", "device", "directory"] {
+        for kind in KINDS {
             put(kind, &path, &victim.0);
-            let refused = match verb {
-                "refresh" => refresh(&sandbox, &held),
-                _ => sandbox.run(&["login", "demo"]),
-            };
-            assert_ne!(refused.status, 0, "{suffix} {kind}");
-            assert!(refused.stderr.contains(&path.display().to_string()), "{refused:?}");
+            for verb in verbs {
+                let refused = match *verb {
+                    "refresh" => refresh(&sandbox, &held),
+                    verb => sandbox.run(&[verb, "demo", "--timeout", "60"]),
+                };
+                let refused = refused.fails("insecure_storage", 5);
+                for said in [&*path.display().to_string(), way_out(kind)] {
+                    assert!(refused.stderr.contains(said), "{kind} {verb}: {refused:?}");
+                }
+            }
             untouched(&victim);
-            take_away(&path);
+            take_away(kind, &path);
+            sandbox.forget_state();
         }
-        assert_eq!((server.refreshes().len(), sandbox.opened().len()), (0, 0));
     }
+    assert_eq!((server.refreshes().len(), sandbox.opened().len()), (0, 0));
+    refresh(&sandbox, &held).succeeds();
+}
+
+#[test]
+fn case_57_the_lock_of_the_configuration_that_is_no_file_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "demo", "https://mcp.example.com/mcp"]).succeeds();
+    let path = sandbox.state("config.json.lock");
+    let victim = victim(&sandbox, &path);
+    for kind in KINDS {
+        put(kind, &path, &victim.0);
+        let refused = sandbox.run(&["add", "other", "https://mcp.example.com/mcp"]);
+        assert!(refused.fails("insecure_storage", 5).stderr.contains(way_out(kind)), "{kind}");
+        untouched(&victim);
+        take_away(kind, &path);
+    }
+    assert!(!fs::read_to_string(sandbox.state("config.json")).unwrap().contains("other"));
 }
 
 #[test]
@@ -125,7 +170,7 @@ fn case_57_the_state_that_may_be_lost_is_replaced_never_followed() {
     let path = sandbox.state("oauth/demo.token.json.state");
     let victim = victim(&sandbox, &path);
     server.go_offline();
-    for kind in ["link", "broken link", "device", "pipe"] {
+    for kind in KINDS.into_iter().filter(|kind| *kind != "directory") {
         put(kind, &path, &victim.0);
         refresh(&sandbox, &held).fails("unavailable", 75);
         untouched(&victim);
@@ -141,11 +186,11 @@ fn case_57_a_configuration_that_is_a_pipe_or_a_device_is_refused_without_a_hang(
     sandbox.run(&["add", "demo", "https://mcp.example.com/mcp"]).succeeds();
     let path = sandbox.state("config.json");
     let victim = victim(&sandbox, &path);
-    for kind in ["device", "pipe", "directory"] {
+    for kind in ["link to a device", "device", "pipe", "socket", "directory"] {
         put(kind, &path, &victim.0);
         sandbox.run(&["get", "demo"]).fails("config_invalid", 2);
         sandbox.run(&["add", "other", "https://mcp.example.com/mcp"]).fails("config_invalid", 2);
-        take_away(&path);
+        take_away(kind, &path);
     }
     untouched(&victim);
 }
