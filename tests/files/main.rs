@@ -2,7 +2,6 @@
 //! mended; never followed, never hung on, never overwritten in silence.
 
 mod key;
-mod owners;
 mod place;
 mod strange;
 #[path = "../support/mod.rs"]
@@ -14,6 +13,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use support::{Ran, Sandbox, server};
+
+/// What may stand in the place of a file, of the kinds that everybody can make.
+const KINDS: [&str; 6] = ["link", "broken link", "link to a device", "pipe", "socket", "directory"];
 
 /// A sandbox in which somebody is logged in, and the generation that is held.
 fn logged_in(server: &OAuthServer) -> (Sandbox, String) {

@@ -1,15 +1,13 @@
-//! Links, pipes, sockets, directories and devices where a file of ours should be (case 57). Needs root: nobody else
-//! may make a device.
+//! Links, pipes, sockets, directories and devices where a file of ours should be (case 57): of the kinds that the
+//! test around this file names, because only root may make a device.
 
 use crate::support::{Sandbox, server};
-use crate::{logged_in, refresh};
+use crate::{KINDS, logged_in, refresh};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const KINDS: [&str; 7] = ["link", "broken link", "link to a device", "device", "pipe", "socket", "directory"];
 
 /// Puts something of that kind at `path`, whatever is there; a link leads to `victim`.
 fn put(kind: &str, path: &Path, victim: &Path) {
@@ -27,7 +25,7 @@ fn put(kind: &str, path: &Path, victim: &Path) {
 }
 
 fn make(command: &mut Command) {
-    assert!(command.status().unwrap().success(), "{command:?}; this test needs root");
+    assert!(command.status().unwrap().success(), "{command:?}; only root may make a device");
 }
 
 /// What a user is told to do about it.

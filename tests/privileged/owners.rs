@@ -1,5 +1,5 @@
-//! Files and directories of other users (case 59), and a user without a home (case 61). Needs root: nobody else may
-//! give a file away, or be somebody else.
+//! Files and directories of other users (case 59), and a user without a home (case 61): nobody but root
+//! may give a file away, or be somebody else.
 
 use crate::support::{PROGRAM, Ran, Sandbox, ran, server};
 use crate::{logged_in, refresh};
