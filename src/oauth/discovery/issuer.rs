@@ -169,7 +169,7 @@ fn without_metadata(
     if let Some(failure) = nothing.reason() {
         return Err(failure);
     }
-    if story.has_endpoints() {
+    if story.explicit.suffice(story.server) {
         return Ok(AuthorizationServer::default());
     }
     let listed = published.is_some_and(|published| !published.authorization_servers.is_empty());
@@ -188,7 +188,8 @@ fn without_metadata(
         );
         return Err(Failure::new(Code::Unavailable, message));
     }
-    Ok(fallback(story))
+    let found = story.explicit.beside(story.server, fallback(story))?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The fixed endpoints of MCP 2025-03-26 (rule 7): without any metadata, at the origin of the server. PKCE

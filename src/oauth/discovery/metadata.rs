@@ -32,12 +32,17 @@ pub(super) fn read(story: &Story, issuer: &str, document: &Document) -> Verdict<
         Err(failure) => return Verdict::Refuse(failure),
     };
     let login = story.server.grant == Grant::AuthorizationCode;
-    if found.token_endpoint.is_none() && story.server.token_url.is_none() {
+    if found.token_endpoint.is_none() && story.explicit.token.is_none() {
         return Verdict::Pass("it names no token endpoint");
     }
-    if login && found.authorization_endpoint.is_none() && story.server.authorization_url.is_none() {
+    if login && found.authorization_endpoint.is_none() && story.explicit.authorization.is_none() {
         return Verdict::Pass("it names no authorization endpoint");
     }
+    let found = match story.explicit.beside(story.server, found) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Verdict::Pass("it is not of the configured endpoints"),
+        Err(failure) => return Verdict::Suspect(failure),
+    };
     if login && !advertises_s256(document) && !story.server.allow_missing_pkce_metadata {
         return Verdict::Suspect(no_pkce(story, issuer));
     }
