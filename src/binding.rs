@@ -75,7 +75,10 @@ fn first_difference(server: &Server, clear: &Clear) -> Option<(&'static str, Str
         let configured = configured.as_ref().filter(|configured| Some(*configured) != stored)?;
         Some((field, stored.cloned().unwrap_or_else(|| "(unknown)".into()), configured.clone()))
     };
-    told(&server.issuer, clear.issuer.as_ref(), "issuer")
+    // One authorization server with two names.
+    let is_trusted = server.trusted_issuer.is_some() && server.trusted_issuer == clear.issuer;
+    let issuer = server.issuer.clone().filter(|_| !is_trusted);
+    told(&issuer, clear.issuer.as_ref(), "issuer")
         .or_else(|| told(&server.client_id, Some(&clear.client_id), "clientId"))
         .or_else(|| other_token_origin(server, clear))
 }
@@ -201,6 +204,22 @@ mod tests {
         );
         assert!(mismatch(&Server { resource: ResourceParameter::Omitted, ..server() }).contains("resource"));
         assert!(mismatch(&Server { grant: Grant::ClientCredentials, ..server() }).contains("grant"));
+    }
+
+    #[test]
+    fn either_name_of_a_trusted_issuer_is_the_bound_one_and_no_third() {
+        let own = samples::clear(0, None).issuer;
+        let pair = |issuer: &str, trusted: Option<String>| Server {
+            issuer: Some(issuer.to_owned()),
+            trusted_issuer: trusted,
+            ..server()
+        };
+        let other = "https://published.example";
+        assert_eq!(check(&pair(other, own.clone()), &samples::clear(0, None)), Ok(()));
+        assert_eq!(check(&pair(&own.unwrap(), Some(other.into())), &samples::clear(0, None)), Ok(()));
+        assert!(mismatch(&pair(other, Some("https://third.example".into()))).contains(other));
+        let unnamed = Clear { issuer: None, ..samples::clear(0, None) };
+        assert!(check(&pair(other, None), &unnamed).is_err());
     }
 
     #[test]

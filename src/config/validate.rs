@@ -91,6 +91,11 @@ fn endpoints(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     server.device_authorization_url = merged.parsed("deviceAuthorizationUrl", plain_endpoint)?;
     server.issuer = merged.parsed("issuer", plain_endpoint)?;
     server.trusted_issuer = merged.parsed("trustedIssuer", plain_endpoint)?;
+    if server.trusted_issuer.is_some() && server.issuer.is_none() {
+        let problem = "is missing; `trustedIssuer` is trusted of one authorization server alone: set `issuer` to it as \
+                       the MCP server names it, or to the origin of `url` where that names none";
+        return Err(merged.missing("issuer", problem));
+    }
     server.metadata_url = merged.parsed("metadataUrl", plain_endpoint)?;
     server.discovery = merged.flag("enabled")?.unwrap_or(true);
     Ok(())

@@ -166,7 +166,8 @@ fn every_switch_that_is_on_is_shown_and_built_in_ones_name_their_source() {
     let entry = |url: &str, oauth2: Value| json!({"url": url, "oauth2": oauth2});
     sandbox.write_config(&json!({"servers": {
         "plain": entry(URL, json!({})),
-        "bent": entry(URL, json!({"allowMissingPkceMetadata": true, "trustedIssuer": "https://other.example.com"})),
+        "bent": entry(URL, json!({"allowMissingPkceMetadata": true, "issuer": "https://mcp.example.com",
+            "trustedIssuer": "https://other.example.com"})),
         "slack": entry("https://mcp.slack.com/mcp", json!({})),
         "strict": entry("https://mcp.slack.com/mcp", json!({"strict": true})),
     }}));

@@ -125,12 +125,13 @@ fn judge(story: &Story, candidate: &Candidate, document: &Document) -> Verdict<A
     metadata::read(story, issuer, document)
 }
 
-/// Rule 6: the same text, unless the configuration or a known exception trusts exactly this other one. A
-/// guessed identifier is nobody's text: with or without a slash it is the same origin.
+/// Rule 6: the same text, unless the configuration or a known exception trusts exactly this other one. What the
+/// configuration trusts belongs to its own `issuer`: any other server could call itself that as well. A guessed
+/// identifier is nobody's text: with or without a slash it is the same origin.
 fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
     let identifier = &candidate.identifier;
     let same = issuer == identifier
-        || story.server.trusted_issuer.as_deref() == Some(issuer)
+        || (candidate.pinned && story.server.trusted_issuer.as_deref() == Some(issuer))
         || (candidate.guessed && issuer.strip_suffix('/') == Some(identifier));
     if same {
         return true;
@@ -143,8 +144,8 @@ fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
     row.is_some()
 }
 
-fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {
-    let expected = one_line(expected);
+fn mismatch(story: &Story, identifier: &str, issuer: &str) -> Failure {
+    let expected = one_line(identifier);
     if issuer.is_empty() {
         return story.untrusted(&format!(
             "the metadata of its authorization server {expected} names no issuer; ask whoever runs it"
@@ -154,7 +155,7 @@ fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {
         "the metadata of its authorization server {expected} names another issuer, {}; if you know that both are \
          the same, {}",
         one_line(issuer),
-        story.allowing("trustedIssuer", &["--trusted-issuer", issuer])
+        story.allowing("issuer` and `trustedIssuer", &["--issuer", identifier, "--trusted-issuer", issuer])
     ))
 }
 
