@@ -2,9 +2,9 @@
 //! "authorization server discovery"): challenge, RFC 9728, RFC 8414 or `OpenID` Connect, and what the
 //! configuration says instead.
 //!
-//! Everything that a server names is checked before it is used. Explicit endpoints win, and where all of them
-//! are there nothing is fetched. It keeps nothing: the caller writes down what was found. Limit: documents
-//! are read as they are; signed metadata is not looked at.
+//! Everything that a server names is checked before it is used. Explicit endpoints win. Where all of them are there,
+//! a login goes on whatever becomes of discovery, and a grant without a person fetches nothing. It keeps nothing:
+//! the caller writes down what was found. Limit: documents are read as they are; signed metadata is not looked at.
 
 mod ask;
 mod explicit;
@@ -163,24 +163,51 @@ impl<'a> Story<'a> {
         Ok(Self { web, server, url, known, explicit: Explicit::of(server)? })
     }
 
-    /// Whether the configuration alone names all that the grant needs. A login needs a client as well, which only
-    /// discovery can find a place to register.
+    /// Whether nothing is fetched: the configuration names all that the grant needs, and wants no more or has no
+    /// use for it.
     fn is_told(&self) -> bool {
-        let server = self.server;
-        let has_client = server.client_id.is_some() || server.grant.is_unattended();
         // The identity provider wants to know for which issuer it vouches.
-        let has_issuer = server.issuer.is_some() || server.grant != Grant::EnterpriseManaged;
-        self.explicit.suffice(server) && has_issuer && (has_client || !server.discovery)
+        let has_issuer = self.server.issuer.is_some() || self.server.grant != Grant::EnterpriseManaged;
+        let is_enough = self.explicit.suffice(self.server) && has_issuer;
+        is_enough && (self.server.grant.is_unattended() || !self.server.discovery)
+    }
+
+    /// Does without what `failure` kept away, where the configuration names all that a login needs. Such a login
+    /// needs a client as well, which only discovery can find a place to register. What the configuration itself
+    /// has wrong stays an error.
+    fn go_on_without(&self, failure: Failure) -> Outcome<()> {
+        let is_theirs = matches!(failure.code, Code::Unavailable | Code::UntrustedServer);
+        let is_login = !self.server.grant.is_unattended() && self.server.client_id.is_some();
+        if !is_theirs || !is_login || !self.explicit.suffice(self.server) {
+            return Err(failure);
+        }
+        log::warn!("going on with the configured endpoints alone: {}", failure.message);
+        Ok(())
     }
 
     fn tell(&self, challenge: Option<&Challenge>) -> Outcome<Discovered> {
-        let asked = match challenge {
-            Some(challenge) => ask::Asked { demanded: true, challenge: Some(challenge.clone()) },
-            None => ask::ask(self)?,
+        let mut asked = ask::Asked { demanded: true, challenge: challenge.cloned() };
+        let published = match self.hear(&mut asked) {
+            Ok(published) => published,
+            Err(failure) => {
+                self.go_on_without(failure)?;
+                // Nobody has named an authorization server, and none is guessed.
+                if self.server.issuer.is_none() {
+                    return self.assemble(AuthorizationServer::default(), None, asked.challenge.as_ref());
+                }
+                None
+            }
         };
-        let published = resource::find(self, asked.challenge.as_ref())?;
         let found = issuer::find(self, published.as_ref(), asked.demanded)?;
         self.assemble(found, published.as_ref(), asked.challenge.as_ref())
+    }
+
+    /// What the MCP server publishes about itself, and its challenge where none is at hand.
+    fn hear(&self, asked: &mut ask::Asked) -> Outcome<Option<Published>> {
+        if asked.challenge.is_none() {
+            *asked = ask::ask(self)?;
+        }
+        resource::find(self, asked.challenge.as_ref())
     }
 
     fn assemble(

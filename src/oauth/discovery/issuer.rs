@@ -38,17 +38,16 @@ pub(super) fn find(
 ) -> Outcome<AuthorizationServer> {
     let mut last = Nothing::default();
     for candidate in candidates(story, published) {
-        match one(story, &candidate)? {
-            Ok(found) => return Ok(found),
-            Err(nothing) => {
-                // A server with a fault is not passed over: its tokens would belong to another one.
-                if let (Some(fault), None) = (&nothing.fault, &nothing.suspect) {
-                    return Err(fault.clone());
-                }
-                last.suspect = last.suspect.or(nothing.suspect);
-                last.notes.extend(nothing.notes);
-            }
+        let nothing = match one(story, &candidate) {
+            Ok(Ok(found)) => return Ok(found),
+            Ok(Err(nothing)) => nothing,
+            Err(failure) => return story.go_on_without(failure).map(|()| AuthorizationServer::default()),
+        };
+        // A server with a fault is not passed over: its tokens would belong to another one.
+        if let (Some(fault), None) = (&nothing.fault, &nothing.suspect) {
+            return story.go_on_without(fault.clone()).map(|()| AuthorizationServer::default());
         }
+        last.add(nothing);
     }
     without_metadata(story, published, demanded, last)
 }
@@ -167,8 +166,12 @@ fn without_metadata(
     nothing: Nothing,
 ) -> Outcome<AuthorizationServer> {
     let notes = nothing.notes.join(", ");
+    let is_unprotected = nothing.is_unprotected;
     if let Some(failure) = nothing.reason() {
-        return Err(failure);
+        if is_unprotected {
+            return Err(failure);
+        }
+        story.go_on_without(failure)?;
     }
     if story.explicit.suffice(story.server) {
         return Ok(AuthorizationServer::default());

@@ -44,7 +44,7 @@ pub(super) fn read(story: &Story, issuer: &str, document: &Document) -> Verdict<
         Err(failure) => return Verdict::Suspect(failure),
     };
     if login && !advertises_s256(document) && !story.server.allow_missing_pkce_metadata {
-        return Verdict::Suspect(no_pkce(story, issuer));
+        return Verdict::Unprotected(no_pkce(story, issuer));
     }
     Verdict::Use(found)
 }

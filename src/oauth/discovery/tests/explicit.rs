@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn explicit_endpoints_win_and_nothing_is_fetched() {
+fn explicit_endpoints_win_and_a_grant_without_a_person_fetches_nothing() {
     let server = sound();
     let explicit = Server {
         token_url: Some("https://idp.example.com/token".to_owned()),
@@ -16,10 +16,11 @@ fn explicit_endpoints_win_and_nothing_is_fetched() {
     assert_eq!(found.token_endpoint, "https://idp.example.com/token");
     assert_eq!(found.authorization_endpoint.as_deref(), Some("https://idp.example.com/authorize"));
     assert_eq!((found.resource, found.scope), (Some(server.url("/mcp")), Some("a b".to_owned())));
+    let seen = server.seen().len();
     let unattended =
         Server { grant: Grant::ClientCredentials, authorization_url: None, client_id: None, ..explicit };
     run(&unattended).unwrap();
-    assert!(server.seen().is_empty());
+    assert_eq!(server.seen().len(), seen);
 }
 
 #[test]
@@ -136,4 +137,56 @@ fn explicit_endpoints_without_a_person_still_take_the_scope_of_the_challenge() {
     assert_eq!(asked(&server).as_deref(), Some("a b"));
     let configured = Server { scope: Some("c".to_owned()), ..server };
     assert_eq!(asked(&configured).as_deref(), Some("c"));
+}
+
+/// A login whose endpoints and client are all configured, at the server that `configured` is about.
+fn told(server: Server) -> Server {
+    Server {
+        token_url: Some(HERE.to_owned()),
+        authorization_url: Some(HERE.to_owned()),
+        client_id: Some("me".to_owned()),
+        ..server
+    }
+}
+
+#[test]
+fn a_login_that_is_told_everything_goes_on_where_discovery_fails_and_is_over_soon() {
+    let missing = with(resource("/mcp"), &value!({"resource": "https://other.example.com"}));
+    let place = "/.well-known/oauth-protected-resource/mcp";
+    let strange = with(authorization(""), &value!({"issuer": "https://other.example.com"}));
+    let script = with(authorization(""), &value!({"token_endpoint": "javascript:alert(1)"}));
+    for documents in [
+        vec![(place, missing)],
+        vec![(place, resource("/mcp")), (OAUTH, strange)],
+        vec![(place, resource("/mcp")), (OAUTH, script)],
+    ] {
+        let server = world(&documents);
+        let found = run(&told(at(&server, "/mcp"))).unwrap();
+        assert_eq!((found.token_endpoint.as_str(), found.issuer), (HERE, None), "{documents:?}");
+        assert!(run(&Server { client_id: None, ..told(at(&server, "/mcp")) }).is_err(), "{documents:?}");
+    }
+    let bare = world(&[(place, resource("/mcp"))]);
+    assert_eq!(run(&told(at(&bare, "/mcp"))).unwrap().token_endpoint, HERE);
+    let faulty = Scripted::start(|_, _| headed(503, "Retry-After", "7"));
+    run(&told(at(&faulty, "/mcp"))).unwrap();
+    assert_eq!(faulty.seen().len(), 3, "the question, and each place of the resource metadata once");
+    let gone = told(configured(&format!("http://127.0.0.1:{}/mcp", closed_port())));
+    run(&gone).unwrap();
+    let issuer = world(&[(OAUTH, authorization(""))]);
+    let found = run(&Server { issuer: Some(issuer.url("")), ..gone }).unwrap();
+    assert!(found.iss_parameter_supported, "the configured issuer is asked all the same");
+}
+
+#[test]
+fn what_the_configuration_has_wrong_or_what_would_be_unprotected_stays_an_error() {
+    let server = sound();
+    let wrong = Server { metadata_url: Some(server.url("/nothing")), ..told(at(&server, "/mcp")) };
+    refused(run(&wrong), Code::ConfigInvalid, "`metadataUrl`");
+    let near = value!({"token_endpoint": HERE});
+    let unprotected = without(with(authorization(""), &near), "code_challenge_methods_supported");
+    let server = world(&[(OAUTH, unprotected), (OPENID, with(authorization(""), &near))]);
+    run(&told(at(&server, "/mcp"))).unwrap();
+    let unprotected = without(with(authorization(""), &near), "code_challenge_methods_supported");
+    let server = world(&[(OAUTH, unprotected)]);
+    refused(run(&told(at(&server, "/mcp"))), Code::UntrustedServer, "--allow-missing-pkce-metadata");
 }
