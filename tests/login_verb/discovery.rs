@@ -189,6 +189,21 @@ fn an_explicit_token_endpoint_wins_over_the_published_one() {
     assert_eq!(server.count("/elsewhere"), 0);
 }
 
+#[test]
+fn a_configured_audience_goes_with_the_authorization_and_with_every_token_request() {
+    let server = serve(Settings::default());
+    let sandbox = Sandbox::configured(&server, &json!({"audience": "urn:api"}));
+    sandbox.login("demo").succeeds();
+    refresh(&sandbox).succeeds();
+    assert_eq!(query(server.log().to(&Endpoint::Authorize)[0], "audience"), "urn:api");
+    let requests = server.token_requests();
+    let sent: Vec<Option<&str>> = requests.iter().map(|request| request.form_value("audience")).collect();
+    assert_eq!(sent, [Some("urn:api"); 2]);
+    let twice = json!({"audience": "urn:api", "authorizationParams": {"audience": "urn:api"}});
+    let refused = Sandbox::configured(&server, &twice).login("demo").ends("config_invalid", 2);
+    assert!(refused.stderr.contains("`audience`"), "{refused:?}");
+}
+
 #[track_caller]
 fn is_not_believed(server: &OAuthServer, opens: usize) -> String {
     let sandbox = Sandbox::with(server);

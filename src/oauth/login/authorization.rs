@@ -107,6 +107,8 @@ impl Authorization {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", challenge.method().as_str()),
             ("resource", endpoint.resource.as_deref().unwrap_or_default()),
+            // No standard has it here, but the servers that want it read it here (Auth0).
+            ("audience", server.audience.as_deref().unwrap_or_default()),
             ("dpop_jkt", endpoint.dpop_jkt.as_deref().unwrap_or_default()),
             ("prompt", prompt(server, endpoint)),
         ];
@@ -167,9 +169,10 @@ fn request_url(server: &Server, endpoint: &str, own: &[(&str, &str)]) -> Outcome
             return Err(refused(format!("its own query sets `{name}`")));
         }
     }
+    let is_ours = |name: &str| RESERVED.contains(&name) || (name == "audience" && server.audience.is_some());
     // An empty value leaves a parameter out that would be sent by itself.
     for (name, value) in server.authorization_params.iter().filter(|(_, value)| !value.is_empty()) {
-        if RESERVED.contains(&name.as_str()) || !query.set(name, value) {
+        if is_ours(name) || !query.set(name, value) {
             return Err(taken_parameter(name));
         }
     }
@@ -192,7 +195,7 @@ fn refused_endpoint(server: &Server, endpoint: &str, why: &str) -> Failure {
 fn taken_parameter(name: &str) -> Failure {
     let what = format!(
         "`authorizationParams` sets `{}`, which is set already and must stand once; remove it (`scope`, \
-         `resource`, `clientId` and `redirectUri` are settings of their own)",
+         `resource`, `audience`, `clientId` and `redirectUri` are settings of their own)",
         one_line(name)
     );
     Failure::new(Code::ConfigInvalid, what)

@@ -70,6 +70,28 @@ fn offline_access_is_asked_for_with_consent_unless_configured_otherwise() {
 }
 
 #[test]
+fn a_configured_audience_is_asked_for_and_stands_once() {
+    let with = |audience: Option<&str>, param: Option<&str>| Server {
+        audience: audience.map(str::to_owned),
+        authorization_params: param
+            .map(|value| ("audience".to_owned(), value.to_owned()))
+            .into_iter()
+            .collect::<Vec<_>>()
+            .into(),
+        ..server()
+    };
+    let asked = |server: &Server| {
+        prepared(server, &endpoint("https://as.example/a")).map(|made| parameter(&made, "audience"))
+    };
+    assert_eq!(asked(&with(None, None)), Ok(None));
+    assert_eq!(asked(&with(Some("urn:a b"), None)), Ok(Some("urn:a b".to_owned())));
+    assert_eq!(asked(&with(None, Some("urn:x"))), Ok(Some("urn:x".to_owned())));
+    for param in ["urn:a b", "urn:x"] {
+        assert_eq!(asked(&with(Some("urn:a b"), Some(param))).unwrap_err().code, Code::ConfigInvalid);
+    }
+}
+
+#[test]
 fn every_request_has_its_own_state_and_verifier_of_256_random_bits() {
     let one = prepared(&server(), &endpoint("https://as.example/a")).unwrap();
     let other = prepared(&server(), &endpoint("https://as.example/a")).unwrap();
