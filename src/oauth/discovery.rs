@@ -45,6 +45,8 @@ pub struct Discovered {
     pub resource: Option<String>,
     /// The issuer as its metadata writes it; absent where no metadata names one.
     pub issuer: Option<String>,
+    /// Some of the authorization servers that the MCP server names beside the one that was chosen.
+    pub others: Vec<String>,
     /// Where the browser goes.
     pub authorization_endpoint: Option<String>,
     /// Where a login on another device begins (RFC 8628, section 4).
@@ -226,6 +228,7 @@ impl<'a> Story<'a> {
         Ok(Discovered {
             resource: resource_value(self.server, published),
             issuer: found.issuer.or_else(|| self.server.issuer.clone()),
+            others: found.others,
             authorization_endpoint: explicit.authorization.clone().or(found.authorization_endpoint),
             device_authorization_endpoint: explicit.device.clone().or(found.device_authorization_endpoint),
             token_endpoint: token_endpoint.ok_or_else(|| nothing_to_go_by(self.server))?,

@@ -15,6 +15,9 @@ use url::Url;
 /// How many authorization servers of one list are tried.
 const TRIED: usize = 4;
 
+/// How many of the others are told.
+const SHOWN: usize = 3;
+
 /// Who the authorization server may be.
 struct Candidate {
     /// The identifier, as published or configured.
@@ -39,7 +42,9 @@ pub(super) fn find(
     let mut last = Nothing::default();
     for candidate in candidates(story, published) {
         let nothing = match one(story, &candidate) {
-            Ok(Ok(found)) => return Ok(found),
+            Ok(Ok(found)) => {
+                return Ok(AuthorizationServer { others: others(published, &candidate), ..found });
+            }
             Ok(Err(nothing)) => nothing,
             Err(failure) => return story.go_on_without(failure).map(|()| AuthorizationServer::default()),
         };
@@ -64,6 +69,14 @@ fn candidates(story: &Story, published: Option<&Published>) -> Vec<Candidate> {
         return vec![Candidate { guessed: true, ..candidate(&origin(&story.url)) }];
     }
     listed.iter().take(TRIED).map(candidate).collect()
+}
+
+/// What else the MCP server names, where the choice was ours.
+fn others(published: Option<&Published>, candidate: &Candidate) -> Vec<String> {
+    let listed = published.filter(|_| !candidate.pinned).into_iter();
+    let listed = listed.flat_map(|published| &published.authorization_servers);
+    let listed = listed.filter(|other| **other != candidate.identifier);
+    listed.filter(|other| crate::oauth::url::endpoint(other).is_ok()).take(SHOWN).cloned().collect()
 }
 
 fn one(story: &Story, candidate: &Candidate) -> Outcome<Result<AuthorizationServer, Nothing>> {

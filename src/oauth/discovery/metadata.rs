@@ -11,6 +11,8 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(super) struct AuthorizationServer {
     pub(super) issuer: Option<String>,
+    /// Other authorization servers that could have been chosen.
+    pub(super) others: Vec<String>,
     pub(super) authorization_endpoint: Option<String>,
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) token_endpoint: Option<String>,
@@ -62,6 +64,7 @@ fn checked(story: &Story, issuer: &str, document: &Document) -> Outcome<Authoriz
     };
     Ok(AuthorizationServer {
         issuer: Some(issuer.to_owned()),
+        others: Vec::new(),
         authorization_endpoint: endpoint("authorization_endpoint")?,
         device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
         token_endpoint: endpoint("token_endpoint")?,

@@ -102,6 +102,7 @@ fn a_sound_server_is_discovered_whole() {
     let expected = Discovered {
         resource: Some(server.url("/mcp")),
         issuer: Some(server.url("")),
+        others: Vec::new(),
         authorization_endpoint: Some(server.url("/authorize")),
         device_authorization_endpoint: None,
         token_endpoint: server.url("/token"),

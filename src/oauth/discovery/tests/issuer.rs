@@ -141,9 +141,12 @@ fn the_first_usable_of_several_servers_is_taken_rule_4() {
         (&second, authorization("/second")),
         (&third, authorization("/third")),
     ]);
-    assert_eq!(run(&at(&server, "/mcp")).unwrap().issuer, Some(server.url("/second")));
+    let found = run(&at(&server, "/mcp")).unwrap();
+    assert_eq!(found.issuer, Some(server.url("/second")));
+    assert_eq!(found.others, [server.url("/gone"), server.url("/third")]);
     let pinned = Server { issuer: Some(server.url("/third")), ..at(&server, "/mcp") };
-    assert_eq!(run(&pinned).unwrap().issuer, Some(server.url("/third")));
+    let found = run(&pinned).unwrap();
+    assert_eq!((found.issuer, found.others), (Some(server.url("/third")), Vec::new()));
 }
 
 #[test]
