@@ -75,29 +75,42 @@ fn first_difference(server: &Server, clear: &Clear) -> Option<(&'static str, Str
         let configured = configured.as_ref().filter(|configured| Some(*configured) != stored)?;
         Some((field, stored.cloned().unwrap_or_else(|| "(unknown)".into()), configured.clone()))
     };
-    told(&server.issuer, clear.issuer.as_ref(), "issuer")
+    // One authorization server with two names.
+    let is_trusted = server.trusted_issuer.is_some() && server.trusted_issuer == clear.issuer;
+    let issuer = server.issuer.clone().filter(|_| !is_trusted);
+    told(&issuer, clear.issuer.as_ref(), "issuer")
         .or_else(|| told(&server.client_id, Some(&clear.client_id), "clientId"))
         .or_else(|| other_token_origin(server, clear))
 }
 
 fn other_token_origin(server: &Server, clear: &Clear) -> Option<(&'static str, String, String)> {
     let configured = server.token_url.as_ref()?;
-    let origin_of = |url: &str| endpoint(url).map_or_else(|_| url.to_owned(), |url| origin(&url));
     let (stored, configured) = (origin_of(&clear.token_endpoint), origin_of(configured));
     (stored != configured).then_some(("tokenUrl", stored, configured))
 }
 
+fn origin_of(text: &str) -> String {
+    endpoint(text).map_or_else(|_| text.to_owned(), |url| origin(&url))
+}
+
 /// Refuses to let a configured client, and what it was given, follow its server to another issuer than that of the
-/// stored login, unless the configuration names the authorization server (MCP authorization: credentials that no
-/// longer match are an error).
+/// stored login, unless the configuration names the issuer (MCP authorization: credentials that no longer match are an
+/// error).
 ///
 /// # Errors
 /// `untrusted_server` with both issuers.
 pub fn check_issuer(server: &Server, stored: &Clear, found: &Discovered) -> Outcome<()> {
     let is_known = |(one, other): (&String, &String)| known::same_issuer(known::TABLE, server, one, other);
-    let same = stored.issuer == found.issuer
-        || stored.issuer.as_ref().zip(found.issuer.as_ref()).is_some_and(is_known);
-    if same || names_its_issuer(server) {
+    let same = match (&stored.issuer, &found.issuer) {
+        (Some(one), Some(other)) => one == other || is_known((one, other)),
+        (None, None) => true,
+        // An issuer that nobody named this time: the configured token endpoint says whose it is.
+        _ => {
+            server.token_url.is_some()
+                && origin_of(&stored.token_endpoint) == origin_of(&found.token_endpoint)
+        }
+    };
+    if server.issuer.is_some() || same {
         return Ok(());
     }
     let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
@@ -158,7 +171,6 @@ pub fn check_stated(name: &str, bound: &str, stated: &str) -> Outcome<()> {
 /// # Errors
 /// `url_mismatch` with both origins.
 pub fn check_target(name: &str, bound: &str, target: &HttpTarget) -> Outcome<()> {
-    let origin_of = |url: &str| endpoint(url).map_or_else(|_| url.to_owned(), |url| origin(&url));
     let (bound, target) = (origin_of(bound), origin_of(&target.url));
     if bound == target {
         return Ok(());
@@ -217,6 +229,45 @@ mod tests {
         );
         assert!(mismatch(&Server { resource: ResourceParameter::Omitted, ..server() }).contains("resource"));
         assert!(mismatch(&Server { grant: Grant::ClientCredentials, ..server() }).contains("grant"));
+    }
+
+    #[test]
+    fn either_name_of_a_trusted_issuer_is_the_bound_one_and_no_third() {
+        let own = samples::clear(0, None).issuer;
+        let pair = |issuer: &str, trusted: Option<String>| Server {
+            issuer: Some(issuer.to_owned()),
+            trusted_issuer: trusted,
+            ..server()
+        };
+        let other = "https://published.example";
+        assert_eq!(check(&pair(other, own.clone()), &samples::clear(0, None)), Ok(()));
+        assert_eq!(check(&pair(&own.unwrap(), Some(other.into())), &samples::clear(0, None)), Ok(()));
+        assert!(mismatch(&pair(other, Some("https://third.example".into()))).contains(other));
+        let unnamed = Clear { issuer: None, ..samples::clear(0, None) };
+        assert!(check(&pair(other, None), &unnamed).is_err());
+    }
+
+    #[test]
+    fn an_issuer_of_the_configuration_alone_takes_its_client_to_another_one() {
+        let stored = samples::clear(0, None);
+        let at = |issuer: Option<&str>, token_endpoint: &str| Discovered {
+            issuer: issuer.map(str::to_owned),
+            token_endpoint: token_endpoint.to_owned(),
+            ..Discovered::default()
+        };
+        let (known, other) = (stored.token_endpoint.clone(), "https://other.example/token");
+        let with_token_url = |url: &str| Server { token_url: Some(url.to_owned()), ..server() };
+        let refused = |server: &Server, found: &Discovered| {
+            check_issuer(server, &stored, found).is_err_and(|failure| failure.code == Code::UntrustedServer)
+        };
+        assert!(!refused(&server(), &at(stored.issuer.as_deref(), &known)));
+        assert!(refused(&server(), &at(Some("https://other.example"), &known)));
+        assert!(refused(&with_token_url(&known), &at(Some("https://other.example"), &known)));
+        assert!(!refused(&with_token_url(&known), &at(None, &known)), "nobody named another one");
+        assert!(refused(&with_token_url(other), &at(None, other)));
+        assert!(refused(&server(), &at(None, &known)));
+        let pinned = Server { issuer: Some("https://other.example".into()), ..server() };
+        assert!(!refused(&pinned, &at(Some("https://other.example"), other)));
     }
 
     #[test]

@@ -303,7 +303,7 @@ pub struct AddArgs {
     /// Where the server's resource metadata is, if it names another origin
     #[arg(long, value_name = "URL")]
     pub metadata_url: Option<String>,
-    /// The exact other name under which the authorization server is believed
+    /// The exact other name under which the server of --issuer is believed
     #[arg(long, value_name = "ISSUER")]
     pub trusted_issuer: Option<String>,
     /// Believe that the authorization server knows PKCE although it does not say so

@@ -79,6 +79,43 @@ fn metadata_of_an_issuer_that_is_not_the_same_text_is_not_believed_case_11() {
 }
 
 #[test]
+fn an_issuer_that_is_trusted_of_one_server_is_not_believed_of_another_case_11() {
+    let trusted = "https://accounts.example";
+    let client = || {
+        Client::confidential("ours", "s3cret").redirect_uri("http://127.0.0.1/callback").any_loopback_port()
+    };
+    let server = || {
+        let server = serve(Settings { clients: vec![client()], ..Settings::default() });
+        server.reconfigure(|settings| {
+            settings.issuer = Some(trusted.to_owned());
+            settings.iss.value = Some(trusted.to_owned());
+        });
+        server
+    };
+    // The second one is an MCP server that names itself, sends the browser to the first, and calls itself as that.
+    let (good, evil) = (server(), server());
+    let (page, resource) = (good.authorization_endpoint(), evil.resource());
+    good.reconfigure(|settings| settings.resource = Some(resource));
+    evil.reconfigure(|settings| {
+        settings.server_metadata = Patch::new().set("authorization_endpoint", page.as_str());
+    });
+    let mut oauth2 = json!({"clientId": "ours", "clientSecret": "s3cret", "trustedIssuer": trusted});
+    let refused = Sandbox::configured(&evil, &oauth2).login("demo").ends("config_invalid", 2);
+    assert!(refused.stderr.contains("oauth2.issuer`"), "{refused:?}");
+    oauth2["issuer"] = json!(good.issuer());
+    let sandbox = Sandbox::configured(&evil, &oauth2);
+    sandbox.login("demo").succeeds();
+    sandbox.refresh().succeeds();
+    assert_eq!(sandbox.clear()["issuer"], trusted);
+    assert_eq!((good.token_requests().len(), evil.token_requests().len()), (2, 0));
+    // Its other name is no other binding.
+    oauth2["issuer"] = json!(trusted);
+    oauth2["trustedIssuer"] = json!(good.issuer());
+    sandbox.write_config(&json!({"servers": {"demo": {"url": evil.mcp_url(), "oauth2": oauth2}}}));
+    sandbox.run(&["get", "demo"]).succeeds();
+}
+
+#[test]
 fn a_token_endpoint_on_another_origin_than_its_issuer_is_recorded_and_shown_case_12() {
     let (server, other) = (server(3600), support::server(3600));
     let endpoint = other.token_endpoint();

@@ -104,7 +104,7 @@ impl Summary {
             url: server.as_ref().map(|s| s.url.clone()).or_else(|| clear.map(|clear| clear.url.clone())),
             configured,
             grant: server.as_ref().map(|s| s.grant.as_str()).or_else(|| clear.map(|c| c.grant.as_str())),
-            switches: server.as_ref().map(switches::of).unwrap_or_default(),
+            switches: server.as_ref().map(|server| switches::of(server, clear)).unwrap_or_default(),
             skew: server.as_ref().map_or(0, |server| server.refresh_skew_seconds),
             record,
             trouble,

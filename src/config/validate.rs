@@ -37,8 +37,9 @@ const TOKEN_PARAMETERS: [&str; 17] = [
     "audience",
 ];
 
-/// Parameters of the authorization request that are ours to set.
-const AUTHORIZATION_PARAMETERS: [&str; 10] = [
+/// Parameters of the authorization request that are ours to set; the first only where it is configured.
+const AUTHORIZATION_PARAMETERS: [&str; 11] = [
+    "audience",
     "dpop_jkt",
     "response_type",
     "response_mode",
@@ -91,6 +92,11 @@ fn endpoints(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     server.device_authorization_url = merged.parsed("deviceAuthorizationUrl", plain_endpoint)?;
     server.issuer = merged.parsed("issuer", plain_endpoint)?;
     server.trusted_issuer = merged.parsed("trustedIssuer", plain_endpoint)?;
+    if server.trusted_issuer.is_some() && server.issuer.is_none() {
+        let problem = "is missing; `trustedIssuer` is trusted of one authorization server alone: set `issuer` to it as \
+                       the MCP server names it, or to the origin of `url` where that names none";
+        return Err(merged.missing("issuer", problem));
+    }
     server.metadata_url = merged.parsed("metadataUrl", plain_endpoint)?;
     server.discovery = merged.flag("enabled")?.unwrap_or(true);
     Ok(())
@@ -125,8 +131,8 @@ fn requests(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     let resource = merged.any_text("resource")?;
     let ours = &TOKEN_PARAMETERS[usize::from(resource.is_none())..];
     server.extra_params = parameters(merged, "extraParams", ours)?.into();
-    server.authorization_params =
-        parameters(merged, "authorizationParams", &AUTHORIZATION_PARAMETERS)?.into();
+    let ours = &AUTHORIZATION_PARAMETERS[usize::from(server.audience.is_none())..];
+    server.authorization_params = parameters(merged, "authorizationParams", ours)?.into();
     server.resource = match resource {
         None => extra_resource(&mut server.extra_params),
         Some(text) if text.is_empty() => ResourceParameter::Omitted,

@@ -2,11 +2,12 @@
 //! "authorization server discovery"): challenge, RFC 9728, RFC 8414 or `OpenID` Connect, and what the
 //! configuration says instead.
 //!
-//! Everything that a server names is checked before it is used. Explicit endpoints win, and where all of them
-//! are there nothing is fetched. It keeps nothing: the caller writes down what was found. Limit: documents
-//! are read as they are; signed metadata is not looked at.
+//! Everything that a server names is checked before it is used. Explicit endpoints win. Where all of them are there,
+//! a login goes on whatever becomes of discovery, and a grant without a person fetches nothing. It keeps nothing:
+//! the caller writes down what was found. Limit: documents are read as they are; signed metadata is not looked at.
 
 mod ask;
+mod explicit;
 mod fetch;
 mod identity_provider;
 mod issuer;
@@ -25,6 +26,7 @@ use crate::oauth::known::{self, Known};
 use crate::oauth::reach::may_name;
 use crate::oauth::url::origin;
 use crate::text::{command_line, one_line};
+use explicit::Explicit;
 use metadata::AuthorizationServer;
 use resource::Published;
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,8 @@ pub struct Discovered {
     pub resource: Option<String>,
     /// The issuer as its metadata writes it; absent where no metadata names one.
     pub issuer: Option<String>,
+    /// Some of the authorization servers that the MCP server names beside the one that was chosen.
+    pub others: Vec<String>,
     /// Where the browser goes.
     pub authorization_endpoint: Option<String>,
     /// Where a login on another device begins (RFC 8628, section 4).
@@ -93,10 +97,7 @@ fn discover_with(
     challenge: Option<&Challenge>,
     known: &[Known],
 ) -> Outcome<Discovered> {
-    let found = explicit(server, challenge).and_then(|explicit| match explicit {
-        Some(found) => Ok(found),
-        None => Story::new(web, server, known)?.tell(challenge),
-    });
+    let found = find(web, server, challenge, known);
     if let Ok(found) = &found {
         let issuer = one_line(found.issuer.as_deref().unwrap_or("(unknown)"));
         log::info!("issuer {issuer}, token endpoint {}", one_line(&found.token_endpoint));
@@ -104,44 +105,19 @@ fn discover_with(
     found.map_err(|failure| failure.of_server(&server.name))
 }
 
-/// The answer of the configuration alone, where it names everything that the grant needs. A login needs a
-/// client as well, which only discovery can find a place to register.
-fn explicit(server: &Server, challenge: Option<&Challenge>) -> Outcome<Option<Discovered>> {
-    let authorization = configured_endpoint("authorizationUrl", server.authorization_url.as_deref())?;
-    let token = configured_endpoint("tokenUrl", server.token_url.as_deref())?;
-    let device = configured_endpoint("deviceAuthorizationUrl", server.device_authorization_url.as_deref())?;
-    // What else the grant needs, and whether that could do without discovery.
-    let (rest, has_client) = match server.grant {
-        Grant::AuthorizationCode => (authorization.is_some(), server.client_id.is_some()),
-        Grant::DeviceCode => (device.is_some(), server.client_id.is_some()),
-        // The identity provider wants to know for which issuer it vouches.
-        Grant::EnterpriseManaged => (server.issuer.is_some(), true),
-        Grant::ClientCredentials | Grant::JwtBearer => (true, true),
-    };
-    match token {
-        Some(token_endpoint) if rest && (has_client || !server.discovery) => Ok(Some(Discovered {
-            resource: resource_value(server, None),
-            issuer: server.issuer.clone(),
-            authorization_endpoint: authorization,
-            device_authorization_endpoint: device,
-            token_endpoint,
-            scope: server.scope.clone(),
-            dpop: Dpop { required: challenge.is_some_and(Challenge::is_dpop), without_es256: false },
-            ..Discovered::default()
-        })),
-        _ if server.discovery => Ok(None),
-        _ => Err(nothing_to_go_by(server)),
-    }
-}
-
-fn configured_endpoint(key: &str, value: Option<&str>) -> Outcome<Option<String>> {
-    let Some(value) = value else { return Ok(None) };
-    match crate::oauth::url::endpoint(value) {
-        Ok(_) => Ok(Some(value.to_owned())),
-        Err(why) => {
-            let message = format!("`{key}` is {}: {why}; correct it", one_line(value));
-            Err(Failure::new(Code::ConfigInvalid, message))
-        }
+fn find(
+    web: &dyn Web,
+    server: &Server,
+    challenge: Option<&Challenge>,
+    known: &[Known],
+) -> Outcome<Discovered> {
+    let story = Story::new(web, server, known)?;
+    if story.is_told() {
+        story.assemble(AuthorizationServer::default(), None, challenge)
+    } else if server.discovery {
+        story.tell(challenge)
+    } else {
+        Err(nothing_to_go_by(server))
     }
 }
 
@@ -178,6 +154,7 @@ struct Story<'a> {
     server: &'a Server,
     url: Url,
     known: &'a [Known<'a>],
+    explicit: Explicit,
 }
 
 impl<'a> Story<'a> {
@@ -185,17 +162,54 @@ impl<'a> Story<'a> {
         let url = crate::oauth::url::endpoint(&server.url).map_err(|why| {
             Failure::new(Code::ConfigInvalid, format!("`url` cannot be used: {why}; correct it"))
         })?;
-        Ok(Self { web, server, url, known })
+        Ok(Self { web, server, url, known, explicit: Explicit::of(server)? })
+    }
+
+    /// Whether nothing is fetched: the configuration names all that the grant needs, and wants no more or has no
+    /// use for it.
+    fn is_told(&self) -> bool {
+        // The identity provider wants to know for which issuer it vouches.
+        let has_issuer = self.server.issuer.is_some() || self.server.grant != Grant::EnterpriseManaged;
+        let is_enough = self.explicit.suffice(self.server) && has_issuer;
+        is_enough && (self.server.grant.is_unattended() || !self.server.discovery)
+    }
+
+    /// Does without what `failure` kept away, where the configuration names all that a login needs. Such a login
+    /// needs a client as well, which only discovery can find a place to register. What the configuration itself
+    /// has wrong stays an error.
+    fn go_on_without(&self, failure: Failure) -> Outcome<()> {
+        let is_theirs = matches!(failure.code, Code::Unavailable | Code::UntrustedServer);
+        let is_login = !self.server.grant.is_unattended() && self.server.client_id.is_some();
+        if !is_theirs || !is_login || !self.explicit.suffice(self.server) {
+            return Err(failure);
+        }
+        log::warn!("going on with the configured endpoints alone: {}", failure.message);
+        Ok(())
     }
 
     fn tell(&self, challenge: Option<&Challenge>) -> Outcome<Discovered> {
-        let asked = match challenge {
-            Some(challenge) => ask::Asked { demanded: true, challenge: Some(challenge.clone()) },
-            None => ask::ask(self)?,
+        let mut asked = ask::Asked { demanded: true, challenge: challenge.cloned() };
+        let published = match self.hear(&mut asked) {
+            Ok(published) => published,
+            Err(failure) => {
+                self.go_on_without(failure)?;
+                // Nobody has named an authorization server, and none is guessed.
+                if self.server.issuer.is_none() {
+                    return self.assemble(AuthorizationServer::default(), None, asked.challenge.as_ref());
+                }
+                None
+            }
         };
-        let published = resource::find(self, asked.challenge.as_ref())?;
         let found = issuer::find(self, published.as_ref(), asked.demanded)?;
         self.assemble(found, published.as_ref(), asked.challenge.as_ref())
+    }
+
+    /// What the MCP server publishes about itself, and its challenge where none is at hand.
+    fn hear(&self, asked: &mut ask::Asked) -> Outcome<Option<Published>> {
+        if asked.challenge.is_none() {
+            *asked = ask::ask(self)?;
+        }
+        resource::find(self, asked.challenge.as_ref())
     }
 
     fn assemble(
@@ -209,16 +223,14 @@ impl<'a> Story<'a> {
         let lists = [found.dpop_algorithms.as_ref(), published.and_then(|p| p.dpop_algorithms.as_ref())];
         let lacks_es256 = |list: &Vec<String>| !list.iter().any(|name| name == "ES256");
         let scope = scope::choose(self.server, challenge, published, &found);
-        let token_endpoint = self.server.token_url.clone().or(found.token_endpoint);
+        let explicit = &self.explicit;
+        let token_endpoint = explicit.token.clone().or(found.token_endpoint);
         Ok(Discovered {
             resource: resource_value(self.server, published),
             issuer: found.issuer.or_else(|| self.server.issuer.clone()),
-            authorization_endpoint: self.server.authorization_url.clone().or(found.authorization_endpoint),
-            device_authorization_endpoint: self
-                .server
-                .device_authorization_url
-                .clone()
-                .or(found.device_authorization_endpoint),
+            others: found.others,
+            authorization_endpoint: explicit.authorization.clone().or(found.authorization_endpoint),
+            device_authorization_endpoint: explicit.device.clone().or(found.device_authorization_endpoint),
             token_endpoint: token_endpoint.ok_or_else(|| nothing_to_go_by(self.server))?,
             registration_endpoint: found.registration_endpoint,
             revocation_endpoint: found.revocation_endpoint,
@@ -229,17 +241,6 @@ impl<'a> Story<'a> {
             scope,
             dpop: Dpop { required, without_es256: lists.into_iter().flatten().any(lacks_es256) },
         })
-    }
-
-    /// Whether the configuration names the endpoints that the grant needs, so that metadata is welcome
-    /// but not needed.
-    fn has_endpoints(&self) -> bool {
-        self.server.token_url.is_some()
-            && match self.server.grant {
-                Grant::AuthorizationCode => self.server.authorization_url.is_some(),
-                Grant::DeviceCode => self.server.device_authorization_url.is_some(),
-                Grant::ClientCredentials | Grant::JwtBearer | Grant::EnterpriseManaged => true,
-            }
     }
 
     /// A URL that a server named, checked before use: an endpoint by its form (rule 20, case 14), on a host

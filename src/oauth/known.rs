@@ -1,5 +1,6 @@
 //! Well-known servers that bend one rule, so that they work at the first try: each row lets the metadata of one
-//! authorization server name one other issuer, both byte for byte, for one MCP server's origin and no other.
+//! authorization server name one other issuer, both byte for byte, for one MCP server's origin and no other. A second
+//! table has the authorization servers that must not be told to ask for consent.
 //!
 //! A row stands here only where a public page states exactly these texts. `"strict": true` turns all rows off.
 //! Everything else that bends is refused with the setting that would allow it.
@@ -76,6 +77,34 @@ pub const TABLE: &[Known<'static>] = &[
     google("https://monitoring.googleapis.com", GOOGLE_CLOUD, "2026-09-17"),
 ];
 
+/// An authorization server that gives `offline_access` without `prompt=consent`, and where that parameter locks out
+/// people whose administrator has consented for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unprompted<'a> {
+    /// The origin of its authorization endpoint.
+    pub origin: &'a str,
+    /// The public page that states it.
+    pub source: &'a str,
+    /// When it was stated there, as `YYYY-MM-DD`.
+    pub stated: &'a str,
+}
+
+/// The rows of this release.
+pub const UNPROMPTED: &[Unprompted<'static>] = &[Unprompted {
+    origin: "https://login.microsoftonline.com",
+    source: "https://github.com/anthropics/claude-code/issues/64013",
+    stated: "2026-05-30",
+}];
+
+/// The row that holds for a login of `server` at `url`, an endpoint of the authorization server; none where the
+/// server is strict, or where its configuration says what to send.
+#[must_use]
+pub fn unprompted<'t>(table: &'t [Unprompted<'t>], server: &Server, url: &str) -> Option<&'t Unprompted<'t>> {
+    let is_told = server.strict || server.authorization_params.iter().any(|(name, _)| name == "prompt");
+    let at = Url::parse(url).ok().filter(|_| !is_told).map(|url| origin(&url))?;
+    table.iter().find(|row| row.origin == at)
+}
+
 /// The rows of `table` that hold for `server`; none where it is strict.
 pub fn of<'t>(table: &'t [Known<'t>], server: &Server) -> impl Iterator<Item = &'t Known<'t>> {
     let own = Url::parse(&server.url).ok().filter(|_| !server.strict).map(|url| origin(&url));
@@ -121,6 +150,26 @@ mod tests {
             assert!(matches!(date[..], [y, m, d] if y.len() == 4 && m.len() == 2 && d.len() == 2), "{row:?}");
             let same = |other: &&Known| other.origin == row.origin && other.published == row.published;
             assert_eq!(TABLE.iter().filter(same).count(), 1, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_left_unprompted_at_the_origin_of_a_row_unless_it_is_strict_or_told_otherwise() {
+        for row in UNPROMPTED {
+            assert_eq!(row.origin, origin(&endpoint(row.origin).unwrap()), "an origin and nothing more");
+            assert_eq!(endpoint(row.source).unwrap().scheme(), "https", "{row:?}");
+            let holds =
+                |server: &Server, url: &str| unprompted(UNPROMPTED, server, url).is_some_and(|at| at == row);
+            let (demo, here) = (at("https://mcp.example.com"), format!("{}/tenant/authorize", row.origin));
+            assert!(holds(&demo, &here));
+            for other in
+                [format!("{}.evil.example/", row.origin), format!("{}:8443/", row.origin), "x".into()]
+            {
+                assert!(!holds(&demo, &other), "{other}");
+            }
+            assert!(!holds(&Server { strict: true, ..demo.clone() }, &here));
+            let told = vec![("prompt".to_owned(), "login".to_owned())].into();
+            assert!(!holds(&Server { authorization_params: told, ..demo }, &here));
         }
     }
 

@@ -89,6 +89,18 @@ fn every_key_that_a_variable_sets_is_a_key() {
 }
 
 #[test]
+fn the_table_of_servers_that_are_not_told_to_ask_is_the_programs() {
+    let rows = table(PAGE, "Servers that bend the rules", "authorization server");
+    let written: Vec<[String; 2]> =
+        rows.iter().map(|row| [row[0].trim_matches('`').to_owned(), row[1].clone()]).collect();
+    let known: Vec<[String; 2]> = mcp_credential::oauth::known::UNPROMPTED
+        .iter()
+        .map(|row| [row.origin.to_owned(), format!("[{}]({})", row.stated, row.source)])
+        .collect();
+    assert_eq!(written, known);
+}
+
+#[test]
 fn the_table_of_known_servers_is_the_programs() {
     let bare = |cell: &str| cell.trim_matches('`').to_owned();
     let rows = table(PAGE, "Servers that bend the rules", "server | names its authorization server");

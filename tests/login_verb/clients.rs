@@ -109,6 +109,27 @@ fn without_registration_the_person_is_told_what_to_register() {
 }
 
 #[test]
+fn of_several_authorization_servers_the_others_are_named_where_the_chosen_one_registers_nobody() {
+    let server = knows(Client::public("somebody"));
+    let other = serve(Settings::default());
+    let resource = server.resource();
+    other.reconfigure(|settings| settings.resource = Some(resource));
+    let mut listed = vec![server.issuer(), other.issuer(), "https://x\u{1b}[31m".to_owned()];
+    listed.extend(["w", "y", "z"].map(|name| format!("https://{name}.example")));
+    server.reconfigure(|settings| settings.authorization_servers = Some(listed));
+    let sandbox = Sandbox::with(&server);
+    let refused = sandbox.run(&["login", "demo"]).ends("config_invalid", 2);
+    assert!(refused.stderr.contains("`issuer`") && refused.stderr.contains(&other.issuer()), "{refused:?}");
+    assert!(!refused.stderr.contains("z.example") && !refused.stderr.contains('\u{1b}'), "{refused:?}");
+    sandbox.run(&["add", "demo", &server.mcp_url(), "--issuer", &other.issuer()]).succeeds();
+    sandbox.login("demo").succeeds();
+    assert_eq!(
+        (other.registrations().len(), sandbox.clear()["issuer"].as_str()),
+        (1, Some(&*other.issuer()))
+    );
+}
+
+#[test]
 fn a_fixed_port_is_listened_on_and_announced() {
     let (port, uri) = free_port();
     let server = knows(Client::public("app").redirect_uri(&uri));

@@ -103,20 +103,80 @@ fn the_challenge_says_which_scope_and_else_the_metadata_does() {
     assert_eq!(query(log.to(&Endpoint::Authorize)[1], "scope"), "read", "the configuration wins");
 }
 
-#[test]
-fn explicit_endpoints_win_and_nothing_is_discovered() {
+/// A server with a client registered by hand, and a configuration that names both and the endpoints.
+fn told(settings: Settings, more: &serde_json::Value) -> (OAuthServer, Sandbox) {
     let client = Client::public("app").redirect_uri("http://127.0.0.1/callback").any_loopback_port();
-    let server = serve(Settings { clients: vec![client], ..Settings::default() });
-    let oauth2 = json!({
+    let server = serve(Settings { clients: vec![client], ..settings });
+    let mut oauth2 = json!({
         "clientId": "app",
         "tokenUrl": server.token_endpoint(),
         "authorizationUrl": server.authorization_endpoint(),
     });
+    oauth2.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let sandbox = Sandbox::configured(&server, &oauth2);
+    (server, sandbox)
+}
+
+#[test]
+fn explicit_endpoints_win_and_without_discovery_nothing_is_fetched() {
+    let (server, sandbox) = told(Settings::default(), &json!({"discovery": {"enabled": false}}));
     sandbox.login("demo").succeeds();
     refresh(&sandbox).succeeds();
     let paths: Vec<String> = server.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(paths, ["/authorize", "/token", "/token"]);
+}
+
+#[test]
+fn explicit_endpoints_win_and_the_rest_is_discovered() {
+    let settings = Settings { scopes_supported: vec!["read".to_owned()], ..Settings::default() };
+    let (server, sandbox) = told(settings, &json!({}));
+    let elsewhere = format!("{}/elsewhere", server.origin());
+    server.reconfigure(|settings| {
+        settings.server_metadata = Patch::new()
+            .set("token_endpoint", elsewhere.as_str())
+            .set("authorization_endpoint", elsewhere.as_str());
+    });
+    sandbox.login("demo").succeeds();
+    assert_eq!((server.count("/elsewhere"), server.registrations().len()), (0, 0));
+    assert_eq!(query(server.log().to(&Endpoint::Authorize)[0], "scope"), "read");
+    assert_eq!(sandbox.clear()["issuer"], server.issuer());
+    let erased = sandbox.run(&["erase", "demo", "--revoke"]).succeeds();
+    assert_eq!(erased.json()["revoked"], true);
+}
+
+#[test]
+fn beside_explicit_endpoints_an_announced_issuer_must_be_there_and_pkce_be_advertised() {
+    let missing = IssParameter { advertised: true, sent: false, value: None };
+    let silent = Settings { pkce_methods: None, ..Settings::default() };
+    for (settings, opens) in [(Settings { iss: missing, ..Settings::default() }, 1), (silent, 0)] {
+        let (server, sandbox) = told(settings, &json!({}));
+        sandbox.login("demo").ends("untrusted_server", 5);
+        assert_eq!((sandbox.opened().len(), server.token_requests().len()), (opens, 0));
+    }
+}
+
+#[test]
+fn explicit_endpoints_lead_to_a_login_whatever_becomes_of_discovery() {
+    let stranger = Patch::new().set("resource", "https://other.example/mcp");
+    let faults = [Endpoint::ResourceMetadata, Endpoint::ServerMetadata];
+    for broken in [
+        Settings { documents: Vec::new(), ..Settings::default() },
+        Settings { resource_metadata: stranger, ..Settings::default() },
+        Settings { issuer: Some("https://other.example".to_owned()), ..Settings::default() },
+    ] {
+        let (server, sandbox) = told(broken, &json!({}));
+        server.reconfigure(|settings| settings.iss.advertised = false);
+        sandbox.login("demo").succeeds();
+    }
+    for place in faults {
+        let (server, sandbox) = told(Settings::default(), &json!({}));
+        server.fault(place, Fault::status(503), Times::Always);
+        sandbox.login("demo").succeeds();
+        refresh(&sandbox).succeeds();
+        server.clear_faults();
+        sandbox.login("demo").succeeds();
+        assert_eq!(sandbox.clear()["issuer"], server.issuer(), "the same server, found out later");
+    }
 }
 
 #[test]
@@ -127,6 +187,21 @@ fn an_explicit_token_endpoint_wins_over_the_published_one() {
     let sandbox = Sandbox::configured(&server, &json!({"tokenUrl": server.token_endpoint()}));
     sandbox.login("demo").succeeds();
     assert_eq!(server.count("/elsewhere"), 0);
+}
+
+#[test]
+fn a_configured_audience_goes_with_the_authorization_and_with_every_token_request() {
+    let server = serve(Settings::default());
+    let sandbox = Sandbox::configured(&server, &json!({"audience": "urn:api"}));
+    sandbox.login("demo").succeeds();
+    refresh(&sandbox).succeeds();
+    assert_eq!(query(server.log().to(&Endpoint::Authorize)[0], "audience"), "urn:api");
+    let requests = server.token_requests();
+    let sent: Vec<Option<&str>> = requests.iter().map(|request| request.form_value("audience")).collect();
+    assert_eq!(sent, [Some("urn:api"); 2]);
+    let twice = json!({"audience": "urn:api", "authorizationParams": {"audience": "urn:api"}});
+    let refused = Sandbox::configured(&server, &twice).login("demo").ends("config_invalid", 2);
+    assert!(refused.stderr.contains("`audience`"), "{refused:?}");
 }
 
 #[track_caller]

@@ -166,9 +166,11 @@ fn every_switch_that_is_on_is_shown_and_built_in_ones_name_their_source() {
     let entry = |url: &str, oauth2: Value| json!({"url": url, "oauth2": oauth2});
     sandbox.write_config(&json!({"servers": {
         "plain": entry(URL, json!({})),
-        "bent": entry(URL, json!({"allowMissingPkceMetadata": true, "trustedIssuer": "https://other.example.com"})),
+        "bent": entry(URL, json!({"allowMissingPkceMetadata": true, "issuer": "https://mcp.example.com",
+            "trustedIssuer": "https://other.example.com"})),
         "slack": entry("https://mcp.slack.com/mcp", json!({})),
         "strict": entry("https://mcp.slack.com/mcp", json!({"strict": true})),
+        "entra": entry(URL, json!({"authorizationUrl": "https://login.microsoftonline.com/t/oauth2/v2.0/authorize"})),
     }}));
     assert_eq!(status(&sandbox, "plain").get("switches"), None);
     let bent = json!([
@@ -183,6 +185,10 @@ fn every_switch_that_is_on_is_shown_and_built_in_ones_name_their_source() {
     );
     assert!(built_in["source"].as_str().unwrap().starts_with("https://"));
     assert_eq!(status(&sandbox, "strict").get("switches"), None);
+    let unprompted = &status(&sandbox, "entra")["switches"][0];
+    let shown = (&unprompted["name"], &unprompted["value"]);
+    assert_eq!(shown, (&json!("authorizationParams"), &json!({"prompt": ""})));
+    assert!(unprompted["source"].as_str().unwrap().starts_with("https://"));
     let text = sandbox.run(&["status", "slack"]).succeeds().stdout;
     assert!(text.contains("https://slack.com (built in: https://github.com/"), "{text}");
 }

@@ -130,8 +130,17 @@ fn endpoints_are_https_or_loopback() {
         {
             assert_refused(&format!(r#"{{"{key}":"{url}"}}"#), key, "is no ");
         }
-        Home::with_oauth2(&format!(r#"{{"{key}":"http://127.0.0.1:8/x"}}"#)).server(&[]);
+        let issuer = if key == "trustedIssuer" { r#""issuer":"https://idp.example.com","# } else { "" };
+        Home::with_oauth2(&format!(r#"{{{issuer}"{key}":"http://127.0.0.1:8/x"}}"#)).server(&[]);
     }
+}
+
+#[test]
+fn a_trusted_issuer_is_refused_without_the_issuer_that_may_call_itself_so() {
+    let alone = r#"{"trustedIssuer":"https://other.example.com"}"#;
+    assert_refused(alone, "issuer", "`trustedIssuer`");
+    let both = r#"{"issuer":"https://idp.example.com","trustedIssuer":"https://other.example.com"}"#;
+    Home::with_oauth2(both).server(&[]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(super) enum Verdict<T> {
     Pass(&'static str),
     /// Not to be used, but another place may have a better one. Reported if none has.
     Suspect(Failure),
+    /// The same, because a login there would be unprotected.
+    Unprotected(Failure),
     /// Not to be used, and the search is over.
     Refuse(Failure),
 }
@@ -30,6 +32,8 @@ pub(super) enum Verdict<T> {
 pub(super) struct Nothing {
     /// The first document that could not be trusted.
     pub(super) suspect: Option<Failure>,
+    /// Whether a login would be unprotected by all that was found.
+    pub(super) is_unprotected: bool,
     /// The first fault of a server.
     pub(super) fault: Option<Failure>,
     /// Each place and what was there.
@@ -37,6 +41,13 @@ pub(super) struct Nothing {
 }
 
 impl Nothing {
+    /// A search that came after this one, and found nothing either. Its fault is no reason.
+    pub(super) fn add(&mut self, later: Self) {
+        self.suspect = self.suspect.take().or(later.suspect);
+        self.is_unprotected |= later.is_unprotected;
+        self.notes.extend(later.notes);
+    }
+
     /// The failure that explains the search best, if it is more than "nothing was there".
     pub(super) fn reason(self) -> Option<Failure> {
         self.suspect.or(self.fault)
@@ -67,6 +78,11 @@ pub(super) fn first<T>(
                 Verdict::Pass(why) => why.to_owned(),
                 Verdict::Suspect(failure) => {
                     nothing.suspect.get_or_insert(failure);
+                    continue;
+                }
+                Verdict::Unprotected(failure) => {
+                    nothing.suspect.get_or_insert(failure);
+                    nothing.is_unprotected = true;
                     continue;
                 }
             },

@@ -15,6 +15,9 @@ use url::Url;
 /// How many authorization servers of one list are tried.
 const TRIED: usize = 4;
 
+/// How many of the others are told.
+const SHOWN: usize = 3;
+
 /// Who the authorization server may be.
 struct Candidate {
     /// The identifier, as published or configured.
@@ -38,17 +41,18 @@ pub(super) fn find(
 ) -> Outcome<AuthorizationServer> {
     let mut last = Nothing::default();
     for candidate in candidates(story, published) {
-        match one(story, &candidate)? {
-            Ok(found) => return Ok(found),
-            Err(nothing) => {
-                // A server with a fault is not passed over: its tokens would belong to another one.
-                if let (Some(fault), None) = (&nothing.fault, &nothing.suspect) {
-                    return Err(fault.clone());
-                }
-                last.suspect = last.suspect.or(nothing.suspect);
-                last.notes.extend(nothing.notes);
+        let nothing = match one(story, &candidate) {
+            Ok(Ok(found)) => {
+                return Ok(AuthorizationServer { others: others(published, &candidate), ..found });
             }
+            Ok(Err(nothing)) => nothing,
+            Err(failure) => return story.go_on_without(failure).map(|()| AuthorizationServer::default()),
+        };
+        // A server with a fault is not passed over: its tokens would belong to another one.
+        if let (Some(fault), None) = (&nothing.fault, &nothing.suspect) {
+            return story.go_on_without(fault.clone()).map(|()| AuthorizationServer::default());
         }
+        last.add(nothing);
     }
     without_metadata(story, published, demanded, last)
 }
@@ -65,6 +69,14 @@ fn candidates(story: &Story, published: Option<&Published>) -> Vec<Candidate> {
         return vec![Candidate { guessed: true, ..candidate(&origin(&story.url)) }];
     }
     listed.iter().take(TRIED).map(candidate).collect()
+}
+
+/// What else the MCP server names, where the choice was ours.
+fn others(published: Option<&Published>, candidate: &Candidate) -> Vec<String> {
+    let listed = published.filter(|_| !candidate.pinned).into_iter();
+    let listed = listed.flat_map(|published| &published.authorization_servers);
+    let listed = listed.filter(|other| **other != candidate.identifier);
+    listed.filter(|other| crate::oauth::url::endpoint(other).is_ok()).take(SHOWN).cloned().collect()
 }
 
 fn one(story: &Story, candidate: &Candidate) -> Outcome<Result<AuthorizationServer, Nothing>> {
@@ -125,12 +137,13 @@ fn judge(story: &Story, candidate: &Candidate, document: &Document) -> Verdict<A
     metadata::read(story, issuer, document)
 }
 
-/// Rule 6: the same text, unless the configuration or a known exception trusts exactly this other one. A
-/// guessed identifier is nobody's text: with or without a slash it is the same origin.
+/// Rule 6: the same text, unless the configuration or a known exception trusts exactly this other one. What the
+/// configuration trusts belongs to its own `issuer`: any other server could call itself that as well. A guessed
+/// identifier is nobody's text: with or without a slash it is the same origin.
 fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
     let identifier = &candidate.identifier;
     let same = issuer == identifier
-        || story.server.trusted_issuer.as_deref() == Some(issuer)
+        || (candidate.pinned && story.server.trusted_issuer.as_deref() == Some(issuer))
         || (candidate.guessed && issuer.strip_suffix('/') == Some(identifier));
     if same {
         return true;
@@ -143,8 +156,8 @@ fn is_identical(story: &Story, candidate: &Candidate, issuer: &str) -> bool {
     row.is_some()
 }
 
-fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {
-    let expected = one_line(expected);
+fn mismatch(story: &Story, identifier: &str, issuer: &str) -> Failure {
+    let expected = one_line(identifier);
     if issuer.is_empty() {
         return story.untrusted(&format!(
             "the metadata of its authorization server {expected} names no issuer; ask whoever runs it"
@@ -154,7 +167,7 @@ fn mismatch(story: &Story, expected: &str, issuer: &str) -> Failure {
         "the metadata of its authorization server {expected} names another issuer, {}; if you know that both are \
          the same, {}",
         one_line(issuer),
-        story.allowing("trustedIssuer", &["--trusted-issuer", issuer])
+        story.allowing("issuer` and `trustedIssuer", &["--issuer", identifier, "--trusted-issuer", issuer])
     ))
 }
 
@@ -166,10 +179,14 @@ fn without_metadata(
     nothing: Nothing,
 ) -> Outcome<AuthorizationServer> {
     let notes = nothing.notes.join(", ");
+    let is_unprotected = nothing.is_unprotected;
     if let Some(failure) = nothing.reason() {
-        return Err(failure);
+        if is_unprotected {
+            return Err(failure);
+        }
+        story.go_on_without(failure)?;
     }
-    if story.has_endpoints() {
+    if story.explicit.suffice(story.server) {
         return Ok(AuthorizationServer::default());
     }
     let listed = published.is_some_and(|published| !published.authorization_servers.is_empty());
@@ -188,7 +205,8 @@ fn without_metadata(
         );
         return Err(Failure::new(Code::Unavailable, message));
     }
-    Ok(fallback(story))
+    let found = story.explicit.beside(story.server, fallback(story))?;
+    Ok(found.unwrap_or_default())
 }
 
 /// The fixed endpoints of MCP 2025-03-26 (rule 7): without any metadata, at the origin of the server. PKCE

@@ -11,6 +11,8 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(super) struct AuthorizationServer {
     pub(super) issuer: Option<String>,
+    /// Other authorization servers that could have been chosen.
+    pub(super) others: Vec<String>,
     pub(super) authorization_endpoint: Option<String>,
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) token_endpoint: Option<String>,
@@ -32,14 +34,19 @@ pub(super) fn read(story: &Story, issuer: &str, document: &Document) -> Verdict<
         Err(failure) => return Verdict::Refuse(failure),
     };
     let login = story.server.grant == Grant::AuthorizationCode;
-    if found.token_endpoint.is_none() && story.server.token_url.is_none() {
+    if found.token_endpoint.is_none() && story.explicit.token.is_none() {
         return Verdict::Pass("it names no token endpoint");
     }
-    if login && found.authorization_endpoint.is_none() && story.server.authorization_url.is_none() {
+    if login && found.authorization_endpoint.is_none() && story.explicit.authorization.is_none() {
         return Verdict::Pass("it names no authorization endpoint");
     }
+    let found = match story.explicit.beside(story.server, found) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Verdict::Pass("it is not of the configured endpoints"),
+        Err(failure) => return Verdict::Suspect(failure),
+    };
     if login && !advertises_s256(document) && !story.server.allow_missing_pkce_metadata {
-        return Verdict::Suspect(no_pkce(story, issuer));
+        return Verdict::Unprotected(no_pkce(story, issuer));
     }
     Verdict::Use(found)
 }
@@ -57,6 +64,7 @@ fn checked(story: &Story, issuer: &str, document: &Document) -> Outcome<Authoriz
     };
     Ok(AuthorizationServer {
         issuer: Some(issuer.to_owned()),
+        others: Vec::new(),
         authorization_endpoint: endpoint("authorization_endpoint")?,
         device_authorization_endpoint: endpoint("device_authorization_endpoint")?,
         token_endpoint: endpoint("token_endpoint")?,

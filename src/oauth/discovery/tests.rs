@@ -1,5 +1,6 @@
 //! Discovery against scripted servers: where it looks, what it believes, what it refuses.
 
+mod explicit;
 mod issuer;
 mod resource;
 mod scope;
@@ -101,6 +102,7 @@ fn a_sound_server_is_discovered_whole() {
     let expected = Discovered {
         resource: Some(server.url("/mcp")),
         issuer: Some(server.url("")),
+        others: Vec::new(),
         authorization_endpoint: Some(server.url("/authorize")),
         device_authorization_endpoint: None,
         token_endpoint: server.url("/token"),
@@ -155,57 +157,6 @@ fn a_server_that_cannot_be_reached_is_unavailable_and_named() {
     let url = format!("http://127.0.0.1:{}/mcp", closed_port());
     let origin = url.trim_end_matches("/mcp").to_owned();
     refused(run(&configured(&url)), Code::Unavailable, &origin);
-}
-
-#[test]
-fn explicit_endpoints_win_and_nothing_is_fetched() {
-    let server = sound();
-    let explicit = Server {
-        token_url: Some("https://idp.example.com/token".to_owned()),
-        authorization_url: Some("https://idp.example.com/authorize".to_owned()),
-        client_id: Some("me".to_owned()),
-        scope: Some("a b".to_owned()),
-        ..at(&server, "/mcp")
-    };
-    let found = run(&explicit).unwrap();
-    assert_eq!(found.token_endpoint, "https://idp.example.com/token");
-    assert_eq!(found.authorization_endpoint.as_deref(), Some("https://idp.example.com/authorize"));
-    assert_eq!((found.resource, found.scope), (Some(server.url("/mcp")), Some("a b".to_owned())));
-    let unattended =
-        Server { grant: Grant::ClientCredentials, authorization_url: None, client_id: None, ..explicit };
-    run(&unattended).unwrap();
-    assert!(server.seen().is_empty());
-}
-
-#[test]
-fn one_explicit_endpoint_replaces_the_one_that_was_found() {
-    let server = sound();
-    let explicit =
-        Server { token_url: Some("https://idp.example.com/token".to_owned()), ..at(&server, "/mcp") };
-    let found = run(&explicit).unwrap();
-    assert_eq!(found.token_endpoint, "https://idp.example.com/token");
-    assert_eq!(found.authorization_endpoint, Some(server.url("/authorize")));
-}
-
-#[test]
-fn without_discovery_the_missing_endpoint_is_named_and_nothing_is_fetched() {
-    let server = sound();
-    let off = Server { discovery: false, ..at(&server, "/mcp") };
-    refused(run(&off), Code::ConfigInvalid, "`authorizationUrl` and `tokenUrl`");
-    let half = Server { token_url: Some("https://idp.example.com/token".to_owned()), ..off.clone() };
-    refused(run(&half), Code::ConfigInvalid, "`authorizationUrl` and `tokenUrl`");
-    let full = Server { authorization_url: Some("https://idp.example.com/a".to_owned()), ..half };
-    run(&full).unwrap();
-    assert!(server.seen().is_empty());
-}
-
-#[test]
-fn an_explicit_endpoint_that_cannot_be_used_is_a_fault_of_the_configuration() {
-    let wrong = Server {
-        token_url: Some("http://idp.example.com/token".to_owned()),
-        ..configured("https://a.example/")
-    };
-    refused(run(&wrong), Code::ConfigInvalid, "`tokenUrl`");
 }
 
 #[test]

@@ -7,14 +7,14 @@ use super::LoginCode;
 use crate::config::Server;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::callback::{Expected, IssuerRule, Listener};
+use crate::oauth::known::{self, Unprompted};
 use crate::oauth::open::{encode_value, safe_to_open};
-use crate::oauth::url::origin;
 use crate::secret::Secret;
 use crate::text::one_line;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
 use std::fmt;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
 /// Random bytes in a `state` and in a PKCE verifier (RFC 7636, section 4.1, recommends 32).
 const RANDOM_BYTES: usize = 32;
@@ -34,11 +34,6 @@ const RESERVED: [&str; 11] = [
     "request",
     "request_uri",
 ];
-
-/// Authorization servers that give `offline_access` without `prompt=consent`, and where that parameter locks
-/// out people whose administrator has consented for them (Microsoft identity platform, "Microsoft identity
-/// platform and OAuth 2.0 authorization code flow", parameter `prompt`).
-const NO_PROMPT: [&str; 1] = ["https://login.microsoftonline.com"];
 
 /// The authorization endpoint, and what discovery learned about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +80,7 @@ impl Authorization {
         client_id: &str,
         redirect_uri: &str,
     ) -> Outcome<Self> {
-        let made = Self::made(server, endpoint, client_id, redirect_uri);
+        let made = Self::made(server, endpoint, client_id, redirect_uri, known::UNPROMPTED);
         made.map_err(|failure| failure.of_server(&server.name))
     }
 
@@ -94,6 +89,7 @@ impl Authorization {
         endpoint: &AuthorizationEndpoint,
         client_id: &str,
         redirect_uri: &str,
+        unprompted: &[Unprompted],
     ) -> Outcome<Self> {
         let (state, verifier) = (random_text()?, random_text()?);
         let pkce = PkceCodeVerifier::new(verifier.expose().to_owned());
@@ -107,8 +103,10 @@ impl Authorization {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", challenge.method().as_str()),
             ("resource", endpoint.resource.as_deref().unwrap_or_default()),
+            // No standard has it here, but the servers that want it read it here (Auth0).
+            ("audience", server.audience.as_deref().unwrap_or_default()),
             ("dpop_jkt", endpoint.dpop_jkt.as_deref().unwrap_or_default()),
-            ("prompt", prompt(server, endpoint)),
+            ("prompt", prompt(server, endpoint, unprompted)),
         ];
         let url = request_url(server, &endpoint.url, &own)?;
         let issuer =
@@ -139,14 +137,22 @@ impl Authorization {
 }
 
 /// A server must ignore `offline_access` unless the person is asked for consent (`OpenID` Connect Core 1.0,
-/// section 11): without it there is no refresh token. What `authorizationParams` says about it wins.
-fn prompt(server: &Server, endpoint: &AuthorizationEndpoint) -> &'static str {
+/// section 11): without it there is no refresh token. What `authorizationParams` says about it wins, then what is
+/// known of the server.
+fn prompt(server: &Server, endpoint: &AuthorizationEndpoint, unprompted: &[Unprompted]) -> &'static str {
     let offline =
         endpoint.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|name| name == "offline_access"));
     let configured = server.authorization_params.iter().any(|(name, _)| name == "prompt");
-    let gives_it_anyway =
-        Url::parse(&endpoint.url).is_ok_and(|url| NO_PROMPT.contains(&origin(&url).as_str()));
-    if offline && !configured && !gives_it_anyway { "consent" } else { "" }
+    if !offline || configured {
+        return "";
+    }
+    match known::unprompted(unprompted, server, &endpoint.url) {
+        Some(row) => {
+            log::info!("{} is not told to ask for consent, a known exception ({})", row.origin, row.source);
+            ""
+        }
+        None => "consent",
+    }
 }
 
 fn random_text() -> Outcome<Secret> {
@@ -167,9 +173,10 @@ fn request_url(server: &Server, endpoint: &str, own: &[(&str, &str)]) -> Outcome
             return Err(refused(format!("its own query sets `{name}`")));
         }
     }
+    let is_ours = |name: &str| RESERVED.contains(&name) || (name == "audience" && server.audience.is_some());
     // An empty value leaves a parameter out that would be sent by itself.
     for (name, value) in server.authorization_params.iter().filter(|(_, value)| !value.is_empty()) {
-        if RESERVED.contains(&name.as_str()) || !query.set(name, value) {
+        if is_ours(name) || !query.set(name, value) {
             return Err(taken_parameter(name));
         }
     }
@@ -192,7 +199,7 @@ fn refused_endpoint(server: &Server, endpoint: &str, why: &str) -> Failure {
 fn taken_parameter(name: &str) -> Failure {
     let what = format!(
         "`authorizationParams` sets `{}`, which is set already and must stand once; remove it (`scope`, \
-         `resource`, `clientId` and `redirectUri` are settings of their own)",
+         `resource`, `audience`, `clientId` and `redirectUri` are settings of their own)",
         one_line(name)
     );
     Failure::new(Code::ConfigInvalid, what)

@@ -98,10 +98,11 @@ pub(super) fn by_hand(order: &Order, why: &str) -> Failure {
     let port = if open { format!(", `callbackPort` to {PROPOSED_PORT}") } else { String::new() };
     let what = format!(
         "{why}: register a native (public) client there by hand, for the authorization code grant with PKCE and refresh \
-         tokens, with the redirect URI {}; then set `clientId` of {}{port}, and `clientSecretFile` if it gave you a secret{}",
+         tokens, with the redirect URI {}; then set `clientId` of {}{port}, and `clientSecretFile` if it gave you a secret{}{}",
         listed(&uris),
         order.server.name,
-        by_document(order)
+        by_document(order),
+        elsewhere(order)
     );
     order.failure(Code::ConfigInvalid, &what)
 }
@@ -116,6 +117,15 @@ fn by_document(order: &Order) -> &'static str {
         (false, Some(_)) => "; that server does not say that it reads the document at `clientMetadataUrl`",
         _ => "",
     }
+}
+
+/// The other authorization servers, of which one may register clients.
+fn elsewhere(order: &Order) -> String {
+    if order.discovered.others.is_empty() {
+        return String::new();
+    }
+    let others = listed(&order.discovered.others);
+    format!("; or set `issuer` to another authorization server that the MCP server names, such as {others}")
 }
 
 /// The same URI with a port that can be written into a registration.

@@ -57,8 +57,9 @@ fn identity(published: &str, issuer: &str, trusted: Option<&str>) -> (Scripted, 
     let resource = value!({"resource": "BASE/mcp", "authorization_servers": [published]});
     let document = with(authorization(""), &value!({"issuer": issuer}));
     let server = world(&[("/.well-known/oauth-protected-resource/mcp", resource), (&place, document)]);
-    let trusted = trusted.map(|text| text.replace("BASE", &server.url("")));
-    let outcome = run(&Server { trusted_issuer: trusted, ..at(&server, "/mcp") });
+    let trusted_issuer = trusted.map(str::to_owned);
+    let issuer = trusted_issuer.is_some().then(|| published.replace("BASE", &server.url("")));
+    let outcome = run(&Server { issuer, trusted_issuer, ..at(&server, "/mcp") });
     (server, outcome)
 }
 
@@ -86,7 +87,36 @@ fn the_exact_other_issuer_of_the_configuration_is_trusted_and_no_third_one() {
     let (_, found) = identity("BASE/", "https://accounts.example.com", Some("https://accounts.example.com"));
     assert_eq!(found.unwrap().issuer.as_deref(), Some("https://accounts.example.com"));
     let (_, found) = identity("BASE/", "https://accounts.example.com/", Some("https://accounts.example.com"));
-    refused(found, Code::UntrustedServer, "mcp --trusted-issuer https://accounts.example.com/`");
+    refused(found, Code::UntrustedServer, "/ --trusted-issuer https://accounts.example.com/`");
+}
+
+#[test]
+fn an_issuer_that_is_trusted_of_one_server_is_not_believed_of_another() {
+    let (trusted, published) = ("https://accounts.example.com", "https://other.example.com");
+    let (server, outcome) = identity("BASE", trusted, None);
+    let advice = format!("mcp --issuer {} --trusted-issuer {trusted}`", server.url(""));
+    refused(outcome, Code::UntrustedServer, &advice);
+    // The configuration never holds one without the other; the rule must not hang on that.
+    let alone = Server { trusted_issuer: Some(trusted.to_owned()), ..at(&server, "/mcp") };
+    refused(run(&alone), Code::UntrustedServer, "--issuer ");
+    let elsewhere = Server { issuer: Some(published.to_owned()), ..alone };
+    assert!(run(&elsewhere).is_err(), "its metadata is looked for there alone");
+    let here = Server { issuer: Some(server.url("")), ..elsewhere };
+    assert_eq!(run(&here).unwrap().issuer.as_deref(), Some(trusted));
+}
+
+#[test]
+fn where_nobody_names_an_authorization_server_the_advice_names_the_servers_own_origin() {
+    let server =
+        world(&[(OAUTH, with(authorization(""), &value!({"issuer": "https://accounts.example.com"})))]);
+    let advice = format!("mcp --issuer {} --trusted-issuer https://accounts.example.com`", server.url(""));
+    refused(run(&at(&server, "/mcp")), Code::UntrustedServer, &advice);
+    let told = Server {
+        issuer: Some(server.url("")),
+        trusted_issuer: Some("https://accounts.example.com".to_owned()),
+        ..at(&server, "/mcp")
+    };
+    run(&told).unwrap();
 }
 
 #[test]
@@ -111,9 +141,12 @@ fn the_first_usable_of_several_servers_is_taken_rule_4() {
         (&second, authorization("/second")),
         (&third, authorization("/third")),
     ]);
-    assert_eq!(run(&at(&server, "/mcp")).unwrap().issuer, Some(server.url("/second")));
+    let found = run(&at(&server, "/mcp")).unwrap();
+    assert_eq!(found.issuer, Some(server.url("/second")));
+    assert_eq!(found.others, [server.url("/gone"), server.url("/third")]);
     let pinned = Server { issuer: Some(server.url("/third")), ..at(&server, "/mcp") };
-    assert_eq!(run(&pinned).unwrap().issuer, Some(server.url("/third")));
+    let found = run(&pinned).unwrap();
+    assert_eq!((found.issuer, found.others), (Some(server.url("/third")), Vec::new()));
 }
 
 #[test]

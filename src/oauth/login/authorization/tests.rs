@@ -1,6 +1,7 @@
 //! What the authorization URL says, and what it can never be made to say.
 
 use super::*;
+use crate::oauth::testing;
 use sha2::{Digest, Sha256};
 
 const REDIRECT: &str = "http://127.0.0.1:7/callback";
@@ -66,7 +67,59 @@ fn offline_access_is_asked_for_with_consent_unless_configured_otherwise() {
     assert_eq!(asked(&with("select_account"), url).as_deref(), Some("select_account"));
     assert_eq!(asked(&with(""), url), None);
     assert_eq!(asked(&server(), "https://as.example/authorize?prompt=login").as_deref(), Some("login"));
-    assert_eq!(asked(&server(), "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"), None);
+}
+
+/// A loopback double of each server of the table: it shows a page without a way on to whoever is asked for consent.
+#[test]
+fn a_double_of_each_server_that_must_not_be_told_to_ask_lets_a_person_in_by_its_row_alone() {
+    let double = testing::Scripted::start(|_, seen| {
+        if seen.target.contains("prompt=consent") {
+            return testing::plain(200, "text/html", "approval required");
+        }
+        testing::headed(302, "Location", &format!("{REDIRECT}?code=c"))
+    });
+    let offline = AuthorizationEndpoint {
+        scope: Some("a offline_access".to_owned()),
+        ..endpoint(&double.url("/common/oauth2/v2.0/authorize"))
+    };
+    let lets_in = |server: &Server, origin: &str, row: &Unprompted| {
+        let rows = [Unprompted { origin, ..*row }];
+        let made = Authorization::made(server, &offline, "client", REDIRECT, &rows).unwrap();
+        testing::http().get(&url::Url::parse(made.url()).unwrap()).unwrap().status == 302
+    };
+    for row in known::UNPROMPTED {
+        assert!(lets_in(&server(), &double.url(""), row), "{row:?}");
+        assert!(!lets_in(&server(), "http://127.0.0.1:9", row), "{row:?}");
+        assert!(!lets_in(&Server { strict: true, ..server() }, &double.url(""), row), "{row:?}");
+        let at_row = |server: &Server| {
+            let there = AuthorizationEndpoint { url: format!("{}/authorize", row.origin), ..offline.clone() };
+            parameter(&prepared(server, &there).unwrap(), "prompt")
+        };
+        assert_eq!(at_row(&server()), None);
+        assert_eq!(at_row(&Server { strict: true, ..server() }).as_deref(), Some("consent"));
+    }
+}
+
+#[test]
+fn a_configured_audience_is_asked_for_and_stands_once() {
+    let with = |audience: Option<&str>, param: Option<&str>| Server {
+        audience: audience.map(str::to_owned),
+        authorization_params: param
+            .map(|value| ("audience".to_owned(), value.to_owned()))
+            .into_iter()
+            .collect::<Vec<_>>()
+            .into(),
+        ..server()
+    };
+    let asked = |server: &Server| {
+        prepared(server, &endpoint("https://as.example/a")).map(|made| parameter(&made, "audience"))
+    };
+    assert_eq!(asked(&with(None, None)), Ok(None));
+    assert_eq!(asked(&with(Some("urn:a b"), None)), Ok(Some("urn:a b".to_owned())));
+    assert_eq!(asked(&with(None, Some("urn:x"))), Ok(Some("urn:x".to_owned())));
+    for param in ["urn:a b", "urn:x"] {
+        assert_eq!(asked(&with(Some("urn:a b"), Some(param))).unwrap_err().code, Code::ConfigInvalid);
+    }
 }
 
 #[test]
