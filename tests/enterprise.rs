@@ -209,6 +209,31 @@ fn a_server_that_does_not_take_the_word_of_the_provider_is_told_apart() {
 }
 
 #[test]
+fn a_refusal_of_any_shape_is_final_at_both_ends() {
+    let company = Company::new(Settings::default());
+    let refusals = || {
+        [
+            Fault::status(400),
+            Fault::html(401),
+            Fault::json_error(400, "invalid_assertion"),
+            Fault::json_error(403, "invalid_grant"),
+        ]
+    };
+    let (mut asked_idp, mut asked_server) = (0, 0);
+    for (end, key) in [(&company.idp, "`idpIdTokenFile`"), (&company.server, "identity provider of demo")] {
+        for fault in refusals() {
+            end.fault(Endpoint::Token, fault.clone(), Times::Always);
+            let refused = company.sandbox(&[]).run(&["get", "demo", "--timeout", "60"]).fails("denied", 6);
+            assert!(refused.stderr.contains(key), "{}", refused.stderr);
+            end.clear_faults();
+            asked_idp += 1;
+            asked_server += usize::from(end.issuer() == company.server.issuer());
+            assert_eq!(company.asked(), (asked_idp, asked_server), "{fault:?}");
+        }
+    }
+}
+
+#[test]
 fn the_id_token_follows_no_redirect_and_an_endless_answer_is_cut_off() {
     let company = Company::new(Settings::default());
     let elsewhere = serve(Settings::default());

@@ -152,9 +152,13 @@ impl<'a> Judge<'a> {
     }
 
     fn transient(&self, reply: &Reply, what: &str) -> Answer {
+        let is_refusal = (400..500).contains(&reply.status);
+        if is_refusal && self.request.grant.presents_jwt() {
+            return self.refused_jwt(reply, what);
+        }
         // A refusal without a reason proves nothing, but only a person can end it if it stays.
         let refreshes = matches!(self.request.grant, GrantRequest::RefreshToken { .. });
-        let for_good = if refreshes && (400..500).contains(&reply.status) {
+        let for_good = if refreshes && is_refusal {
             format!("; if it stays so, {}", self.log_in())
         } else {
             String::new()
@@ -165,6 +169,13 @@ impl<'a> Judge<'a> {
             reply.status
         );
         Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
+    }
+
+    /// A refused assertion is not sent again, whatever the refusal looks like (MCP workload identity).
+    fn refused_jwt(&self, reply: &Reply, what: &str) -> Answer {
+        let (status, advice) = (reply.status, assertion_advice(self.request));
+        let message = format!("{} {what} (HTTP {status}); {advice}", self.endpoint());
+        Answer::Refused(self.failure(Code::Denied, message))
     }
 
     fn unclear(&self, reply: &Reply) -> Answer {
