@@ -101,7 +101,7 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
     let server = &job.server;
     binding::check(server, &stored.clear)?;
     demand::refuse_moved(job, Some(&stored.clear), challenge)?;
-    let stored = &demand::widened(stored, challenge);
+    let stored = &demand::widened(server, stored, challenge);
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let (grant, source) = match &stored.refresh_token {
         _ if stored.clear.grant.is_unattended() => {
@@ -155,7 +155,7 @@ fn first_grant(
         return Err(Failure::new(Code::InteractionRequired, text));
     }
     demand::refuse_moved(job, stored.map(|stored| &stored.clear), challenge)?;
-    let found = demand::widened_scope(discover(&http(&job.network)?, server, challenge)?, challenge);
+    let found = demand::widened_scope(server, discover(&http(&job.network)?, server, challenge)?, challenge);
     stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored.clear, &found))?;
     // Without a client it is the assertion alone that says who asks.
     let client_id = server.client_id.as_deref().unwrap_or_default();
