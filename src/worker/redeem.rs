@@ -61,7 +61,7 @@ impl<'a> Redemption<'a> {
     /// `None` when the store has moved on, or somebody else is at work under another lock file.
     fn prepare(&mut self) -> Outcome<Option<Ready<'a>>> {
         let Some(claim) = self.slot.claim(&self.held)? else { return Ok(None) };
-        let stored = self.stored_for_task(&claim)?;
+        let (stored, is_damaged) = self.stored_for_task()?;
         if !self.is_still_wanted(stored.as_ref()) {
             return Ok(None);
         }
@@ -77,7 +77,10 @@ impl<'a> Redemption<'a> {
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
-        let reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt)?;
+        let mut reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt)?;
+        if is_damaged {
+            reservation.displace_damaged();
+        }
         if !self.held.is_current() {
             log::warn!("the lock file was replaced; nothing is sent");
             reservation.release();
@@ -93,15 +96,12 @@ impl<'a> Redemption<'a> {
         Ok(Some(Ready { plan, stored, generation, reservation }))
     }
 
-    /// A login replaces whatever is there, also what cannot be read back: that is moved aside first.
-    fn stored_for_task(&self, claim: &Claim) -> Outcome<Option<TokenRecord>> {
+    /// A login replaces whatever is there, also what cannot be read back: the second value says that it is there. It
+    /// stays until the login is granted, since it may be good, and only our key wrong.
+    fn stored_for_task(&self) -> Outcome<(Option<TokenRecord>, bool)> {
         match (self.slot.peek(), &self.job.task) {
-            (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => {
-                let aside = self.slot.set_aside(claim)?;
-                log::warn!("the damaged record was moved to {}", aside.display());
-                Ok(None)
-            }
-            (stored, _) => stored,
+            (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => Ok((None, true)),
+            (stored, _) => stored.map(|stored| (stored, false)),
         }
     }
 

@@ -283,3 +283,23 @@ fn what_somebody_else_has_put_in_the_place_of_ours_stays() {
         }
     }
 }
+
+#[test]
+fn a_record_that_cannot_be_read_makes_way_for_a_token_and_not_for_a_try() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let first = stored(&slot);
+    std::fs::write(slot.record_path(), "damaged").unwrap();
+    let mut tried = reserve(&slot, NO_PREDECESSOR, None);
+    tried.displace_damaged();
+    tried.release();
+    assert_eq!(files(&slot), ["demo.token.json", "demo.token.json.lock"]);
+    assert_eq!(std::fs::read(slot.record_path()).unwrap(), b"damaged");
+    let mut granted = reserve(&slot, NO_PREDECESSOR, None);
+    granted.displace_damaged();
+    granted.commit(&first).unwrap();
+    assert_eq!(slot.peek().unwrap().unwrap(), first);
+    let aside = files(&slot).into_iter().find(|name| name.contains(".damaged-")).unwrap();
+    assert_eq!(std::fs::read(store.cache().join(aside)).unwrap(), b"damaged");
+}
