@@ -245,6 +245,28 @@ fn a_record_that_the_wrong_key_cannot_read_makes_way_for_a_granted_login_and_for
 }
 
 #[test]
+fn a_login_that_is_begun_and_given_up_does_not_hide_that_a_refresh_was_interrupted_case_51() {
+    let server = server();
+    let sandbox = Sandbox::with(&server);
+    sandbox.person(&["login", "demo", "--no-device"], Decision::Approve).succeeds();
+    server.fault(Endpoint::Refresh, Fault::AfterCommit(Box::new(Fault::status(504))), Times::Always);
+    sandbox
+        .run(&["refresh", "demo", "--rejected-generation", &sandbox.generation(), "--timeout", "60"])
+        .fails("unavailable", 75);
+    server.clear_faults();
+    sandbox.forget_state();
+    let login = sandbox.watch(&["login", "demo", "--device"]);
+    wait_for_polls(&server, 2);
+    login.kill();
+    sandbox.wait_for_rest();
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("a previous refresh was interrupted"), "{refused:?}");
+    decided(&sandbox, &["login", "demo", "--device"], Decision::Approve).succeeds();
+    assert_eq!(sandbox.refresh().succeeds().text("source"), "refreshed");
+    assert_eq!(sandbox.leftovers(), [""; 0], "a granted login ends the doubt");
+}
+
+#[test]
 fn a_second_login_waits_for_the_first_and_takes_its_token() {
     let server = server();
     let sandbox = Sandbox::with(&server);

@@ -115,7 +115,8 @@ impl<'s> Slot<'s> {
     }
 
     /// Puts the room for the next record on disk. `predecessor` is the generation about to be replaced,
-    /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent it.
+    /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent the one of the
+    /// record. That is said on, whatever is spent now: a login under way may come to nothing.
     ///
     /// # Errors
     /// `cache_unwritable`: nothing may be sent then.
@@ -130,7 +131,9 @@ impl<'s> Slot<'s> {
         let key = self.store().key_for_writing()?;
         self.sweep();
         let next_path = self.beside("next");
-        match self.try_reserve(&mut claim, &key, &Intent::new(predecessor, spends)) {
+        let carried = claim.older().filter(|_| in_doubt).cloned();
+        let intent = carried.unwrap_or_else(|| Intent::new(predecessor, spends));
+        match self.try_reserve(&mut claim, &key, &intent) {
             Ok(next) => Ok(Reservation {
                 slot: self.clone(),
                 key,
