@@ -6,13 +6,14 @@
 
 use super::job::Job;
 use super::plan::http;
-use super::request;
+use super::{redeem, request};
 use crate::config::{Grant, IdentityProvider};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::client_auth;
 use crate::oauth::discovery::idp_token_endpoint;
 use crate::oauth::grant::{Answer, Client, GrantRequest, TokenRequest, Voucher};
 use crate::secret::{Pairs, Secret};
+use crate::store::Slot;
 
 /// What the token is asked for, as far as an identity provider must know it.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,11 @@ pub fn grant(job: &Job, aim: &Aim) -> Outcome<GrantRequest> {
     match job.server.grant {
         Grant::JwtBearer => Ok(GrantRequest::JwtBearer { assertion: assertion(job)?, of: Voucher::Workload }),
         Grant::EnterpriseManaged => {
-            Ok(GrantRequest::JwtBearer { assertion: id_jag(job, aim)?, of: Voucher::IdentityProvider })
+            // What the identity provider says is for all callers, whatever one of them has handed over.
+            let store = job.store();
+            let assertion = id_jag(job, aim)
+                .inspect_err(|failure| redeem::share(job, &Slot::new(&store, &job.server.name), failure))?;
+            Ok(GrantRequest::JwtBearer { assertion, of: Voucher::IdentityProvider })
         }
         Grant::ClientCredentials | Grant::AuthorizationCode | Grant::DeviceCode => {
             Ok(GrantRequest::ClientCredentials)

@@ -24,7 +24,7 @@ const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
 /// Does `job` and tells its caller what came of it.
 pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
-    let mut redemption = Redemption { job, slot, held, in_doubt: false };
+    let mut redemption = Redemption { job, slot, held, in_doubt: false, is_callers_own: false };
     match redemption.prepare() {
         Ok(Some(ready)) => redemption.redeem(ready, tell),
         Ok(None) => {
@@ -32,7 +32,9 @@ pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
             tell(&Message::Again);
         }
         Err(failure) => {
-            redemption.share(&failure);
+            if !redemption.is_callers_own {
+                share(job, slot, &failure);
+            }
             drop(redemption);
             tell(&Message::Failed(failure));
         }
@@ -46,6 +48,8 @@ struct Redemption<'a> {
     /// The token may be spent already: an earlier process died between its request and its save, a connection
     /// was lost, or a gateway gave up.
     in_doubt: bool,
+    /// The failure may be one that the challenge of this caller has led to: no other is to get it.
+    is_callers_own: bool,
 }
 
 /// Everything is at hand, and the room for the next record is on disk.
@@ -73,7 +77,9 @@ impl<'a> Redemption<'a> {
             Recovery::Interrupted => self.in_doubt = true,
             Recovery::Clean => {}
         }
-        let plan = plan::make(self.job, self.slot, stored.as_ref())?;
+        let plan = plan::make(self.job, self.slot, stored.as_ref());
+        self.is_callers_own = plan.is_err() && self.job.challenge().is_some();
+        let plan = plan?;
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
@@ -268,16 +274,16 @@ impl<'a> Redemption<'a> {
     }
 
     fn end(self, failure: &Failure, tell: &dyn Fn(&Message)) {
-        self.share(failure);
+        share(self.job, self.slot, failure);
         drop(self);
         tell(&Message::Failed(failure.clone()));
     }
+}
 
-    /// Callers at the same moment get the same failure without another request.
-    fn share(&self, failure: &Failure) {
-        if let Task::Renew { generation, .. } = &self.job.task {
-            self.slot.state().update(|state| state.share(generation, failure));
-        }
+/// Callers at the same moment get the same failure without another request.
+pub(super) fn share(job: &Job, slot: &Slot, failure: &Failure) {
+    if let Task::Renew { generation, .. } = &job.task {
+        slot.state().update(|state| state.share(generation, failure));
     }
 }
 
