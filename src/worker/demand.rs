@@ -1,12 +1,13 @@
 //! What the challenge that a caller handed over demands of a renewal: the authorization server that the MCP server
-//! names by now, and more scopes.
+//! names by now, more scopes, and a token that is bound to a key.
 
 use super::job::Job;
 use super::plan::http;
 use crate::config::Server;
+use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::oauth::discovery::{Discovered, moved, union};
+use crate::oauth::discovery::{Discovered, discover, moved, union};
 use crate::text::one_line;
 use crate::token::{Clear, TokenRecord, split_scope};
 
@@ -53,6 +54,23 @@ fn demanded(server: &Server, challenge: Option<&Challenge>) -> Option<Vec<String
 
 fn names(scopes: &[String]) -> impl Iterator<Item = &str> {
     scopes.iter().map(String::as_str)
+}
+
+/// Whether the challenge demands a key where the stored token has none, and the configuration lets it.
+///
+/// # Errors
+/// `denied` where the server takes no proofs that this program can make.
+pub(super) fn key(job: &Job, stored: &TokenRecord, challenge: Option<&Challenge>) -> Outcome<bool> {
+    let server = &job.server;
+    let is_open = stored.dpop_key.is_none() && server.dpop != Some(false);
+    let Some(challenge) = challenge.filter(|challenge| is_open && challenge.is_dpop()) else {
+        return Ok(false);
+    };
+    match http(&job.network).and_then(|http| discover(&http, server, Some(challenge))) {
+        Ok(found) => dpop::refuse_without_es256(server, &found)?,
+        Err(failure) => log::warn!("which proofs the server takes is not known: {}", failure.message),
+    }
+    Ok(true)
 }
 
 /// A server that has gone over to another authorization server is not served with tokens of the old one.

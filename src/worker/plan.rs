@@ -101,6 +101,7 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
     let server = &job.server;
     binding::check(server, &stored.clear)?;
     demand::refuse_moved(job, Some(&stored.clear), challenge)?;
+    let demands_key = demand::key(job, stored, challenge)?;
     let stored = &demand::widened(server, stored, challenge);
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let (grant, source) = match &stored.refresh_token {
@@ -131,7 +132,7 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
         resource: stored.clear.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
-        dpop: dpop::for_renewal(server, stored)?,
+        dpop: dpop::for_renewal(server, stored, demands_key)?,
     };
     Ok(Plan { request, seed: None, source, base: Base::Stored(Box::new(base)) })
 }

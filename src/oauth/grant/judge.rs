@@ -278,10 +278,7 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
             ),
         ),
         // RFC 9449, section 5. A nonce that was provided has been tried by now.
-        "invalid_dpop_proof" | "use_dpop_nonce" => (
-            Code::Denied,
-            "check that the clock of this machine is right, else ask whoever runs that server".to_owned(),
-        ),
+        "invalid_dpop_proof" | "use_dpop_nonce" => (Code::Denied, proof_advice(request)),
         "access_denied" => (Code::Denied, "ask whoever runs that server for access".to_owned()),
         "redirect_uri_mismatch" | "bad_redirect_uri" => (
             Code::Denied,
@@ -303,6 +300,25 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
         }
         _ => return None,
     })
+}
+
+/// What to do when a server does not take the proof of a key, or wants one.
+fn proof_advice(request: &TokenRequest) -> String {
+    let name = &request.server;
+    match &request.grant {
+        _ if request.dpop.is_some() => {
+            "check that the clock of this machine is right, else ask whoever runs that server".to_owned()
+        }
+        GrantRequest::TokenExchange { .. } => {
+            "it demands the proof of a key (DPoP), which this program makes for no identity provider; ask whoever \
+             runs it"
+                .to_owned()
+        }
+        grant => {
+            let next = if grant.is_login() { format!("run `mcp-credential login {name}`") } else { "try again".to_owned() };
+            format!("that server demands tokens that are bound to a key: set `\"dpop\": true` of {name} in the configuration, then {next}")
+        }
+    }
 }
 
 /// What to do when a server does not take what a grant without a person presents.
