@@ -345,7 +345,8 @@ fn client_advice(request: &TokenRequest) -> String {
     let (id, name) = (shown_id(request), &request.server);
     if let GrantRequest::TokenExchange { .. } = request.grant {
         return format!(
-            "client `{id}` is not accepted: check `idpClientId` of {name}, and whether it needs `idpClientSecretFile`"
+            "client `{id}` is not accepted: check `idpClientId` of {name}, whether it needs `idpClientSecretFile`, and \
+             `idpAuthStyle`"
         );
     }
     if id.is_empty() {
