@@ -25,25 +25,40 @@ pub fn for_login(server: &Server, found: &Discovered) -> Outcome<Option<ProofKey
     if !server.dpop.unwrap_or(found.dpop.required) {
         return Ok(None);
     }
-    if found.dpop.without_es256 {
-        let text = "tokens are to be bound to a key (DPoP), but the server does not take the algorithm ES256, the \
-                    only one for proofs that this program has; ask whoever runs the server";
-        return Err(Failure::new(Code::Denied, text).of_server(&server.name));
-    }
+    refuse_without_es256(server, found)?;
     new_key(server).map(Some)
 }
 
+/// Refuses a server that takes no proofs that this program can make.
+///
+/// # Errors
+/// `denied`.
+pub fn refuse_without_es256(server: &Server, found: &Discovered) -> Outcome<()> {
+    if !found.dpop.without_es256 {
+        return Ok(());
+    }
+    let text = "tokens are to be bound to a key (DPoP), but the server does not take the algorithm ES256, the \
+                only one for proofs that this program has; ask whoever runs the server";
+    Err(Failure::new(Code::Denied, text).of_server(&server.name))
+}
+
 /// The key for renewing what is stored: that of the login, because the refresh token may be bound to it
-/// (section 5). A grant without a person may begin or cease to be bound at any time.
+/// (section 5). A grant without a person may begin or cease to be bound at any time. Where the server has begun to
+/// `demand` bound tokens, a login that has no key gets one: its refresh token is not bound, and what comes of it is.
 ///
 /// # Errors
 /// When the system has no random bytes.
-pub fn for_renewal(server: &Server, stored: &TokenRecord) -> Outcome<Option<ProofKey>> {
-    let held = stored.dpop_key.clone();
-    match (server.dpop, stored.clear.grant.is_unattended(), held) {
-        (Some(false), true, _) => Ok(None),
-        (Some(true), true, None) => new_key(server).map(Some),
-        (_, _, held) => Ok(held.map(|key| ProofKey { key, required: is_required(server) })),
+pub fn for_renewal(server: &Server, stored: &TokenRecord, demanded: bool) -> Outcome<Option<ProofKey>> {
+    let alone = stored.clear.grant.is_unattended();
+    match (server.dpop, &stored.dpop_key) {
+        (Some(false), _) if alone => Ok(None),
+        (_, Some(key)) => Ok(Some(ProofKey { key: key.clone(), required: is_required(server) })),
+        (Some(true), None) if alone => new_key(server).map(Some),
+        // A refresh token that was replaced must not be thrown away with a bearer token: none is insisted on.
+        (None | Some(true), None) if demanded => {
+            new_key(server).map(|new| Some(ProofKey { required: false, ..new }))
+        }
+        (_, None) => Ok(None),
     }
 }
 
@@ -116,23 +131,36 @@ mod tests {
     fn a_login_keeps_its_key_whatever_is_configured_later() {
         let mut stored = samples::record("demo");
         for dpop in [None, Some(true), Some(false)] {
-            assert_eq!(for_renewal(&server(dpop), &stored).unwrap(), None, "it began without one");
+            let key = for_renewal(&server(dpop), &stored, false).unwrap();
+            assert_eq!(key, None, "it began without one");
         }
         stored.dpop_key = Some(Secret::new("key"));
-        for dpop in [None, Some(true), Some(false)] {
-            assert_eq!(for_renewal(&server(dpop), &stored).unwrap().unwrap().key.expose(), "key");
+        for (dpop, demanded) in [(None, true), (Some(true), false), (Some(false), true)] {
+            assert_eq!(for_renewal(&server(dpop), &stored, demanded).unwrap().unwrap().key.expose(), "key");
         }
+    }
+
+    #[test]
+    fn a_login_without_a_key_gets_one_where_the_server_demands_it_and_no_bearer_token_is_thrown_away() {
+        let stored = samples::record("demo");
+        for dpop in [None, Some(true)] {
+            let key = for_renewal(&server(dpop), &stored, true).unwrap().unwrap();
+            assert!(!key.required, "{dpop:?}: a refresh token goes with it");
+        }
+        assert_eq!(for_renewal(&server(Some(false)), &stored, true).unwrap(), None);
     }
 
     #[test]
     fn a_grant_without_a_person_follows_the_configuration_at_once() {
         let mut stored = samples::record("demo");
         stored.clear.grant = Grant::ClientCredentials;
-        assert!(for_renewal(&server(Some(true)), &stored).unwrap().is_some());
-        assert!(for_renewal(&server(None), &stored).unwrap().is_none());
+        assert!(for_renewal(&server(Some(true)), &stored, false).unwrap().is_some());
+        assert!(for_renewal(&server(None), &stored, false).unwrap().is_none());
+        assert!(for_renewal(&server(None), &stored, true).unwrap().is_some());
+        assert!(for_renewal(&server(Some(false)), &stored, true).unwrap().is_none());
         stored.dpop_key = Some(Secret::new("key"));
-        assert!(for_renewal(&server(Some(false)), &stored).unwrap().is_none());
-        assert!(for_renewal(&server(None), &stored).unwrap().is_some());
+        assert!(for_renewal(&server(Some(false)), &stored, false).unwrap().is_none());
+        assert!(for_renewal(&server(None), &stored, false).unwrap().is_some());
     }
 
     #[test]

@@ -205,6 +205,32 @@ fn scopes_that_the_server_narrowed_or_widened_are_recorded_and_shown_case_50() {
 }
 
 #[test]
+fn a_refresh_asks_for_nothing_that_was_not_granted_case_50() {
+    let server = server(3600);
+    server.reconfigure(|settings| settings.granted_scope = Some("mcp:read".to_owned()));
+    let oauth2 = json!({"scope": "mcp:read mcp:write", "scopeOnRefresh": true});
+    let sandbox = Sandbox::configured(&server, &oauth2);
+    sandbox.login("demo").succeeds();
+    assert_eq!(sandbox.clear()["scopes_requested"], json!(["mcp:read", "mcp:write"]));
+    for _ in 0..2 {
+        let answer = sandbox.run(&["refresh", "demo", "--rejected-generation", &sandbox.generation()]);
+        assert_eq!(answer.succeeds().json()["scopes"], json!(["mcp:read"]));
+    }
+    assert!(server.refreshes().iter().all(|refresh| refresh.form_value("scope") == Some("mcp:read")));
+}
+
+#[test]
+fn a_refresh_asks_for_what_was_asked_for_where_it_is_not_said_what_was_granted() {
+    let server = server(3600);
+    server.reconfigure(|settings| settings.token_answer = Patch::new().remove("scope"));
+    let sandbox =
+        Sandbox::configured(&server, &json!({"scope": "mcp:read mcp:write", "scopeOnRefresh": true}));
+    sandbox.login("demo").succeeds();
+    sandbox.refresh().succeeds();
+    assert_eq!(server.refreshes()[0].form_value("scope"), Some("mcp:read mcp:write"));
+}
+
+#[test]
 fn unknown_members_and_another_encoding_are_understood() {
     let (server, sandbox) = lenient();
     let patch = Patch::new().set("id_token", "eyJ").set("extra", json!({"deep": [1, [2, [3]]]}));

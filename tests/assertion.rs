@@ -182,6 +182,34 @@ fn a_refusal_is_told_with_its_reason_and_nothing_else_is_tried() {
 }
 
 #[test]
+fn a_refusal_of_any_shape_is_final_after_one_request() {
+    let server = server(Settings::default());
+    let (sandbox, _) = workload(&server);
+    let cases = [
+        (Fault::status(400), "gave no reason"),
+        (Fault::html(401), "no OAuth error"),
+        (Fault::json_error(400, "invalid_assertion"), "invalid_assertion"),
+        (Fault::json_error(403, "invalid_grant"), "invalid_grant"),
+    ];
+    for (number, (fault, word)) in cases.into_iter().enumerate() {
+        server.fault(Endpoint::Token, fault, Times::Always);
+        let refused = sandbox.run(&["get", "demo", "--timeout", "60"]).fails("denied", 6);
+        assert_eq!(refused.json()["error"]["retryable"], json!(false));
+        assert!(
+            refused.stderr.contains(word) && refused.stderr.contains("`assertionFile`"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(server.token_requests().len(), number + 1, "{word}");
+        server.clear_faults();
+        sandbox.forget_state();
+    }
+    server.fault(Endpoint::Token, Fault::status(429), Times::Next(1));
+    sandbox.run(&["get", "demo", "--timeout", "60"]).succeeds();
+    assert_eq!(server.token_requests().len(), 6, "to come back later is no refusal");
+}
+
+#[test]
 fn an_assertion_that_is_none_is_told_by_its_key_and_nothing_is_sent() {
     let server = server(Settings::default());
     let (sandbox, file) = workload(&server);

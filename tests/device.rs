@@ -229,6 +229,59 @@ fn nothing_is_held_between_two_polls_so_others_go_on_with_the_old_login() {
 }
 
 #[test]
+fn a_record_that_the_wrong_key_cannot_read_makes_way_for_a_granted_login_and_for_nothing_else() {
+    const OTHER: &str = "YW5vdGhlci1rZXktb2YtZXhhY3RseS0zMi1ieXRlcyE=";
+    let client = Client::public("app").grant_types(&[GRANT, "refresh_token"]);
+    let server = server_with(Device::default(), Settings { clients: vec![client], ..Settings::default() });
+    // A registration would be unreadable as well, and end the login before it asks for a code.
+    let sandbox = Sandbox::configured(&server, &json!({"clientId": "app"}));
+    decided(&sandbox, &["login", "demo"], Decision::Approve).succeeds();
+    let (record, before) = (std::fs::read(sandbox.record()).unwrap(), polls(&server).len());
+    let aside = |sandbox: &Sandbox| {
+        let is_aside = |name: &String| name.starts_with("demo.token.json.damaged-");
+        sandbox.files().into_iter().filter(is_aside).collect::<Vec<_>>()
+    };
+    let mistaken = sandbox.variable("MCP_CREDENTIAL_KEY", OTHER);
+    let login = mistaken.watch(&["login", "demo", "--device"]);
+    wait_for_polls(&server, before + 2);
+    login.kill();
+    mistaken.wait_for_rest();
+    assert_eq!((std::fs::read(mistaken.record()).unwrap(), aside(&mistaken)), (record.clone(), vec![]));
+    decided(&mistaken, &["login", "demo", "--device"], Decision::Deny).ends("denied", 6);
+    assert_eq!((std::fs::read(mistaken.record()).unwrap(), aside(&mistaken)), (record.clone(), vec![]));
+    let right = mistaken.without_variables();
+    assert_eq!(right.run(&["get", "demo"]).succeeds().text("source"), "cache");
+    let mistaken = right.variable("MCP_CREDENTIAL_KEY", OTHER);
+    decided(&mistaken, &["login", "demo", "--device"], Decision::Approve).succeeds();
+    let moved = aside(&mistaken);
+    assert_eq!(moved.len(), 1);
+    assert_eq!(std::fs::read(mistaken.state("oauth").join(&moved[0])).unwrap(), record, "whole");
+    assert_eq!(mistaken.run(&["get", "demo"]).succeeds().text("source"), "cache");
+}
+
+#[test]
+fn a_login_that_is_begun_and_given_up_does_not_hide_that_a_refresh_was_interrupted_case_51() {
+    let server = server();
+    let sandbox = Sandbox::with(&server);
+    sandbox.person(&["login", "demo", "--no-device"], Decision::Approve).succeeds();
+    server.fault(Endpoint::Refresh, Fault::AfterCommit(Box::new(Fault::status(504))), Times::Always);
+    sandbox
+        .run(&["refresh", "demo", "--rejected-generation", &sandbox.generation(), "--timeout", "60"])
+        .fails("unavailable", 75);
+    server.clear_faults();
+    sandbox.forget_state();
+    let login = sandbox.watch(&["login", "demo", "--device"]);
+    wait_for_polls(&server, 2);
+    login.kill();
+    sandbox.wait_for_rest();
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("a previous refresh was interrupted"), "{refused:?}");
+    decided(&sandbox, &["login", "demo", "--device"], Decision::Approve).succeeds();
+    assert_eq!(sandbox.refresh().succeeds().text("source"), "refreshed");
+    assert_eq!(sandbox.leftovers(), [""; 0], "a granted login ends the doubt");
+}
+
+#[test]
 fn a_second_login_waits_for_the_first_and_takes_its_token() {
     let server = server();
     let sandbox = Sandbox::with(&server);

@@ -4,7 +4,8 @@
 mod support;
 
 use oauthserver::{
-    Audience, Client, Document, Endpoint, Fault, Jwt, OAuthServer, Patch, Provider, Settings, Times, Trusted,
+    Audience, AuthMethod, Client, Document, Endpoint, Fault, Jwt, OAuthServer, Patch, Provider, Settings,
+    Times, Trusted,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -148,6 +149,42 @@ fn a_provider_that_wants_a_secret_gets_it() {
 }
 
 #[test]
+fn a_provider_is_shown_the_secret_in_the_way_that_its_metadata_or_the_configuration_says() {
+    let header = Patch::new().set("token_endpoint_auth_methods_supported", json!(["client_secret_basic"]));
+    let url = |company: &Company| ("idpTokenUrl", json!(company.idp.token_endpoint()));
+    let style = |style: &str| ("idpAuthStyle", json!(style));
+    // What is configured, whether its metadata lists HTTP Basic alone, and what is sent then.
+    for (by_url, configured, listed, is_header) in [
+        (false, None, true, true),
+        (false, None, false, false),
+        (false, Some("body"), true, false),
+        (false, Some("header"), false, true),
+        (true, None, true, false),
+        (true, Some("header"), false, true),
+    ] {
+        let company = Company::new(Settings::default());
+        let way = if is_header { AuthMethod::Basic } else { AuthMethod::Post };
+        company.idp.reconfigure(|settings| {
+            let mut client = Client::confidential("at-idp", "idp-secret-1").grant_types(&[EXCHANGE]);
+            client.auth_methods = vec![way];
+            settings.clients = vec![client];
+            if listed {
+                settings.server_metadata = header.clone();
+            }
+        });
+        let mut change = vec![("idpClientSecretEnv", json!("IDP"))];
+        change.extend(by_url.then(|| url(&company)));
+        change.extend(configured.map(style));
+        let sandbox = company.sandbox(&change).variable("IDP", "idp-secret-1");
+        sandbox.run(&["get", "demo"]).succeeds();
+        let exchange = &company.idp.token_requests()[0];
+        let sent =
+            (exchange.header("authorization").is_some(), exchange.form_value("client_secret").is_some());
+        assert_eq!(sent, (is_header, !is_header), "{by_url} {configured:?} {listed}");
+    }
+}
+
+#[test]
 fn twenty_callers_share_one_exchange() {
     let company = Company::new(Settings::default());
     let sandbox = company.sandbox(&[]);
@@ -206,6 +243,31 @@ fn a_server_that_does_not_take_the_word_of_the_provider_is_told_apart() {
     let refused = company.sandbox(&[]).run(&["get", "demo"]).fails("denied", 6);
     assert!(refused.stderr.contains("identity provider of demo"), "{}", refused.stderr);
     assert_eq!(company.asked(), (1, 1));
+}
+
+#[test]
+fn a_refusal_of_any_shape_is_final_at_both_ends() {
+    let company = Company::new(Settings::default());
+    let refusals = || {
+        [
+            Fault::status(400),
+            Fault::html(401),
+            Fault::json_error(400, "invalid_assertion"),
+            Fault::json_error(403, "invalid_grant"),
+        ]
+    };
+    let (mut asked_idp, mut asked_server) = (0, 0);
+    for (end, key) in [(&company.idp, "`idpIdTokenFile`"), (&company.server, "identity provider of demo")] {
+        for fault in refusals() {
+            end.fault(Endpoint::Token, fault.clone(), Times::Always);
+            let refused = company.sandbox(&[]).run(&["get", "demo", "--timeout", "60"]).fails("denied", 6);
+            assert!(refused.stderr.contains(key), "{}", refused.stderr);
+            end.clear_faults();
+            asked_idp += 1;
+            asked_server += usize::from(end.issuer() == company.server.issuer());
+            assert_eq!(company.asked(), (asked_idp, asked_server), "{fault:?}");
+        }
+    }
 }
 
 #[test]

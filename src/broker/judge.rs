@@ -16,6 +16,9 @@ pub struct Wish {
     /// The scopes that the server demands beyond those of the caller's token (RFC 6750, section 3.1). An empty
     /// list: it demands more and does not say what. A refresh never brings more scopes (RFC 6749, section 6).
     pub step_up: Option<Vec<String>>,
+    /// The scopes that a grant without a person must not go beyond: those of the configuration. `None`: it names
+    /// none, or a person decides.
+    pub limit: Option<Vec<String>>,
 }
 
 /// What has to be done to answer a call.
@@ -56,10 +59,17 @@ impl Wish {
         among(&clear.scopes) || (self.rejected.is_some() && among(&clear.scopes_requested))
     }
 
-    /// Whether a new grant may bring the scopes that are demanded: they were not asked for yet.
+    /// Whether a new grant may bring the scopes that are demanded: they were not asked for yet, and may be.
     fn may_widen(&self, clear: &Clear) -> bool {
         let asked = |scope| clear.scopes_requested.as_ref().is_some_and(|all| all.contains(scope));
-        self.step_up.iter().flatten().any(|scope| !asked(scope))
+        !self.exceeds_limit() && self.step_up.iter().flatten().any(|scope| !asked(scope))
+    }
+
+    /// Whether scopes are demanded that the configuration does not name.
+    #[must_use]
+    pub fn exceeds_limit(&self) -> bool {
+        let beyond = |limit: &Vec<String>| self.step_up.iter().flatten().any(|scope| !limit.contains(scope));
+        self.limit.as_ref().is_some_and(beyond)
     }
 
     /// Whether the token lives as long as was asked for; `None` when nothing was asked.
@@ -80,7 +90,8 @@ impl Wish {
 #[must_use]
 pub fn judge(record: Option<&Clear>, wish: &Wish, now: u64) -> Need {
     let Some(clear) = record else {
-        return if wish.unattended { Need::Renewal } else { Need::Login };
+        let alone = wish.unattended && !wish.exceeds_limit();
+        return if alone { Need::Renewal } else { Need::Login };
     };
     let usable = wish.accepts(clear);
     if usable && clear.is_fresh(now, wish.skew) && !wish.wants_longer_life(clear, now) {
@@ -189,6 +200,26 @@ mod tests {
         assert_eq!(judge(Some(&tried), &wish, 1001), Need::Login, "asked for already");
         assert_eq!(judge(Some(&tried), &unattended(step_up(&[], Some("one"))), 1001), Need::Login);
         assert_eq!(judge(None, &wish, 1001), Need::Renewal);
+    }
+
+    #[test]
+    fn a_configured_scope_is_never_widened_without_a_person_rule_14() {
+        let limited = |names: &[&str], rejected| Wish {
+            unattended: true,
+            limit: Some(scopes(&["read", "list"])),
+            ..step_up(names, rejected)
+        };
+        let asked = Some(scopes(&["read"]));
+        let held = Clear { scopes: asked.clone(), scopes_requested: asked, ..clear(false) };
+        for now in [1001, 1099, 2000] {
+            for rejected in [None, Some("one"), Some("older")] {
+                assert_eq!(judge(Some(&held), &limited(&["admin"], rejected), now), Need::Login);
+                assert_eq!(judge(Some(&held), &limited(&["read", "admin"], rejected), now), Need::Login);
+            }
+        }
+        assert_eq!(judge(None, &limited(&["admin"], None), 0), Need::Login);
+        assert_eq!(judge(None, &limited(&["list"], None), 0), Need::Renewal);
+        assert_eq!(judge(Some(&held), &limited(&["list"], Some("one")), 1001), Need::Renewal, "it names it");
     }
 
     #[test]

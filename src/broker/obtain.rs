@@ -151,7 +151,10 @@ fn look<V: Vault>(
     match (judge(record.map(|record| &record.clear), wish, clock::now()), record) {
         (Need::Nothing, Some(record)) => Ok(Some(answer(record, wish, source))),
         (Need::Renewal, _) => Ok(None),
-        (_, Some(record)) if wish.lacks_scopes(&record.clear) => Err(insufficient_scope(&record.clear, wish)),
+        (_, Some(record)) if wish.lacks_scopes(&record.clear) => {
+            Err(insufficient_scope(Some(&record.clear), wish))
+        }
+        (_, None) if wish.exceeds_limit() => Err(insufficient_scope(None, wish)),
         _ => match vault.seed()? {
             Seed::Unspent => Ok(None),
             Seed::Spent(why) => Err(login_needed(vault.ended().unwrap_or(why))),
@@ -197,17 +200,20 @@ fn why_ended<V: Vault>(vault: &V, record: Option<&TokenRecord>) -> String {
 }
 
 /// The way out is a person's, or, where nobody logs in, that of whoever set the client up.
-fn insufficient_scope(clear: &Clear, wish: &Wish) -> Failure {
+fn insufficient_scope(clear: Option<&Clear>, wish: &Wish) -> Failure {
     let demanded = wish.step_up.as_deref().unwrap_or_default();
     let wants = match demanded {
         [] => "the server wants more scopes than the token has, and does not say which".to_owned(),
         demanded => format!("the server wants the scopes {}", one_line(&demanded.join(" "))),
     };
-    let held = match clear.scopes.as_deref() {
-        None | Some([]) => "those of the stored token are not known".to_owned(),
-        Some(held) => format!("the stored token has {}", one_line(&held.join(" "))),
+    let held = match clear.map(|clear| clear.scopes.as_deref()) {
+        None => "no token is stored".to_owned(),
+        Some(None | Some([])) => "those of the stored token are not known".to_owned(),
+        Some(Some(held)) => format!("the stored token has {}", one_line(&held.join(" "))),
     };
-    let next = if wish.unattended {
+    let next = if wish.exceeds_limit() {
+        "the configured `scope` does not name them, and is not widened without a person"
+    } else if wish.unattended {
         "allow them to this client at its authorization server"
     } else {
         "a person has to grant them"

@@ -39,6 +39,9 @@ impl Asker<'_> {
             Err(failure) if failure.code.wants_login() && !failure.without_login => {
                 self.or_refuse(wish, failure)
             }
+            Err(failure) if failure.code == Code::InsufficientScope && wish.exceeds_limit() => {
+                Err(step_up::allow(&self.session.server, &failure))
+            }
             other => other,
         }
     }

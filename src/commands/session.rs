@@ -10,7 +10,7 @@ use crate::config::{self, Environment, Interactive, Loaded, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
 use crate::store::{Slot, Store};
-use crate::token::TokenRecord;
+use crate::token::{TokenRecord, split_scope};
 use std::time::{Duration, Instant};
 
 /// One server, opened for a verb.
@@ -94,9 +94,11 @@ impl<'e> Session<'e> {
     /// What a call asks for, before its own wishes.
     #[must_use]
     pub fn wish(&self) -> Wish {
+        let unattended = self.server.grant.is_unattended();
         Wish {
             skew: self.server.refresh_skew_seconds,
-            unattended: self.server.grant.is_unattended(),
+            unattended,
+            limit: self.server.scope.as_deref().filter(|_| unattended).map(split_scope),
             ..Wish::default()
         }
     }

@@ -6,9 +6,12 @@
 
 use super::session::Session;
 use crate::clock;
+use crate::config::Server;
 use crate::failure::{Failure, Outcome};
 use crate::oauth::discovery::{Discovered, union};
 use crate::oauth::url::same_server;
+use crate::text::{command_line, one_line};
+use crate::token::split_scope;
 
 /// How many logins that nobody typed there may be within [`WINDOW`]. The one before the server asked for more scopes
 /// is among them: a request of the caller is worth three authorizations at most.
@@ -27,6 +30,23 @@ pub fn scope(session: &Session, found: &Discovered, more: &[String]) -> Option<S
     let before = before.iter().flatten().flatten().flatten().map(String::as_str);
     let now = found.scope.iter().flat_map(|scope| scope.split(' '));
     union(before.chain(now).chain(more.iter().map(String::as_str)))
+}
+
+/// The failure of a demand that goes beyond the configured scope where no person is asked, with what allows it: a
+/// person's own change of the configuration.
+#[must_use]
+pub fn allow(server: &Server, failure: &Failure) -> Failure {
+    let configured = split_scope(server.scope.as_deref().unwrap_or_default());
+    let all = union(configured.iter().chain(&failure.scopes).map(String::as_str)).unwrap_or_default();
+    let how = if one_line(&all) == all {
+        let words = ["mcp-credential", "add", &server.name, &server.url, "--scope", &all];
+        format!(": `{}`", command_line(&words))
+    } else {
+        String::new()
+    };
+    let text =
+        format!("{}; if this client is to have them, set `scope` in the configuration{how}", failure.message);
+    failure.saying(text)
 }
 
 /// Refuses one more login that nobody typed, where there were too many: an authorization server that asks nobody and

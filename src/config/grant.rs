@@ -5,7 +5,7 @@
 
 use super::merge::Merged;
 use super::validate::{plain_endpoint, printable};
-use super::{Environment, Grant, IdentityProvider, SecretSource, Server, Setting, secret_keys};
+use super::{AuthMethod, Environment, Grant, IdentityProvider, SecretSource, Server, Setting, secret_keys};
 use crate::failure::{Failure, Outcome};
 
 /// Every grant of this version, in the order in which messages name them.
@@ -53,13 +53,15 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
 }
 
 fn identity_provider(merged: &mut Merged, server: &Server, env: &Environment) -> Outcome<IdentityProvider> {
+    let client_secret = secret_keys::source(merged, Setting::IdpClientSecret, env)?;
     let idp = IdentityProvider {
         token_url: merged.parsed("idpTokenUrl", plain_endpoint)?,
         issuer: merged.parsed("idpIssuer", plain_endpoint)?,
         client_id: merged
             .parsed("idpClientId", printable)?
             .ok_or_else(|| lacking(merged, server, "idpClientId", ""))?,
-        client_secret: secret_keys::source(merged, Setting::IdpClientSecret, env)?,
+        auth_method: auth_style(merged, client_secret.is_given())?,
+        client_secret,
         id_token: needed(merged, server, Setting::IdpIdToken, env)?,
     };
     if idp.token_url.is_none() && idp.issuer.is_none() {
@@ -70,6 +72,20 @@ fn identity_provider(merged: &mut Merged, server: &Server, env: &Environment) ->
         return Err(merged.missing("idpTokenUrl", problem));
     }
     Ok(idp)
+}
+
+/// How the client authenticates at the identity provider, where that is stated; it must fit what it has.
+fn auth_style(merged: &mut Merged, has_secret: bool) -> Outcome<Option<AuthMethod>> {
+    merged.parsed("idpAuthStyle", |style| match style {
+        "header" if has_secret => Ok(AuthMethod::ClientSecretBasic),
+        "header" => Err("is `header`, which needs idpClientSecretFile".to_owned()),
+        "body" if has_secret => Ok(AuthMethod::ClientSecretPost),
+        "none" if has_secret => {
+            Err("is `none`, which sends no secret, yet one is configured; drop one".to_owned())
+        }
+        "body" | "none" => Ok(AuthMethod::None),
+        _ => Err("must be header, body or none".to_owned()),
+    })
 }
 
 /// A secret without which the grant cannot be.

@@ -74,6 +74,7 @@ pub(super) const KEYS: &[Key] = &[
     oauth2("idpTokenUrl", ""),
     oauth2("idpIssuer", ""),
     oauth2("idpClientId", ""),
+    oauth2("idpAuthStyle", ""),
     credential("idpClientSecretFile", ""),
     credential("idpClientSecretEnv", ""),
     credential("idpClientSecretCommand", ""),

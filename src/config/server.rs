@@ -155,6 +155,8 @@ pub struct IdentityProvider {
     pub issuer: Option<String>,
     /// The client as the identity provider knows it (`idpClientId`).
     pub client_id: String,
+    /// How that client authenticates, where that is stated (`idpAuthStyle`).
+    pub auth_method: Option<AuthMethod>,
     /// Where that client's secret comes from; never sent to another process.
     #[serde(skip)]
     pub client_secret: SecretSource,

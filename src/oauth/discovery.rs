@@ -32,7 +32,7 @@ use resource::Published;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use identity_provider::token_endpoint as idp_token_endpoint;
+pub use identity_provider::{Exchange as IdpExchange, exchange as idp_exchange};
 pub use moved::moved;
 pub use scope::union;
 pub use web::Web;

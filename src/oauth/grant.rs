@@ -123,6 +123,11 @@ impl GrantRequest {
                 | Self::DeviceAuthorization
         )
     }
+
+    /// Whether somebody else's word is presented, which a server may be asked to take once and not again.
+    pub(super) fn presents_jwt(&self) -> bool {
+        matches!(self, Self::JwtBearer { .. } | Self::TokenExchange { .. })
+    }
 }
 
 /// The key that a token is to be bound to (RFC 9449).

@@ -47,6 +47,8 @@ pub struct Reservation<'s> {
     next_path: PathBuf,
     claim: Option<Claim>,
     in_doubt: bool,
+    /// Whether what stands in the record's place cannot be read, and is kept for a person.
+    displaces: bool,
     progress: Progress,
 }
 
@@ -113,7 +115,8 @@ impl<'s> Slot<'s> {
     }
 
     /// Puts the room for the next record on disk. `predecessor` is the generation about to be replaced,
-    /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent it.
+    /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent the one of the
+    /// record. That is said on, whatever is spent now: a login under way may come to nothing.
     ///
     /// # Errors
     /// `cache_unwritable`: nothing may be sent then.
@@ -128,7 +131,9 @@ impl<'s> Slot<'s> {
         let key = self.store().key_for_writing()?;
         self.sweep();
         let next_path = self.beside("next");
-        match self.try_reserve(&mut claim, &key, &Intent::new(predecessor, spends)) {
+        let carried = claim.older().filter(|_| in_doubt).cloned();
+        let intent = carried.unwrap_or_else(|| Intent::new(predecessor, spends));
+        match self.try_reserve(&mut claim, &key, &intent) {
             Ok(next) => Ok(Reservation {
                 slot: self.clone(),
                 key,
@@ -136,6 +141,7 @@ impl<'s> Slot<'s> {
                 next_path,
                 claim: Some(claim),
                 in_doubt,
+                displaces: false,
                 progress: Progress::Reserved,
             }),
             Err(error) => {
@@ -220,12 +226,24 @@ impl Reservation<'_> {
             self.progress = Progress::Synced;
         }
         if self.progress == Progress::Synced {
+            if std::mem::take(&mut self.displaces) {
+                self.displace();
+            }
             std::fs::rename(&self.next_path, self.slot.record_path())?;
             self.progress = Progress::InPlace;
         }
         file::sync_directory(self.slot.store().cache())?;
         self.forget_intent();
         Ok(())
+    }
+
+    /// What cannot be read makes way for a token that is on disk. Where it cannot be moved it is lost, but the token
+    /// is not.
+    fn displace(&self) {
+        match self.slot.move_aside() {
+            Ok(aside) => log::warn!("the damaged record was moved to {}", aside.display()),
+            Err(error) => log::warn!("the damaged record could not be moved aside: {error}"),
+        }
     }
 
     /// A new file takes the place of one that could not be written: a sync that failed proves nothing.
@@ -244,6 +262,11 @@ impl Reservation<'_> {
         write_over(&mut next, content)?;
         self.next = Some(next);
         Ok(())
+    }
+
+    /// What stands in the record's place cannot be read: the commit moves it aside, and nothing else does.
+    pub fn displace_damaged(&mut self) {
+        self.displaces = true;
     }
 
     /// Nobody knows whether the token was spent: a connection was lost. The next run must know that.

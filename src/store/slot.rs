@@ -145,10 +145,15 @@ impl<'s> Slot<'s> {
     /// # Errors
     /// `cache_unwritable`.
     pub fn set_aside(&self, _claim: &Claim) -> Outcome<PathBuf> {
-        let (path, aside) = (self.record_path(), self.beside(&format!("damaged-{}", clock::now())));
-        std::fs::rename(&path, &aside).map_err(|error| file::unwritable(&path, &error))?;
+        let aside = self.move_aside().map_err(|error| file::unwritable(&self.record_path(), &error))?;
         self.sync()?;
         Ok(aside)
+    }
+
+    /// The same for the owner of a reservation, not durable yet.
+    pub(super) fn move_aside(&self) -> io::Result<PathBuf> {
+        let aside = self.beside(&format!("damaged-{}", clock::now()));
+        std::fs::rename(self.record_path(), &aside).map(|()| aside)
     }
 
     /// Takes away what killed processes have left of the record, of what lies beside it, and of the key.

@@ -1,33 +1,45 @@
 //! What the challenge that a caller handed over demands of a renewal: the authorization server that the MCP server
-//! names by now, and more scopes.
+//! names by now, more scopes, and a token that is bound to a key.
 
 use super::job::Job;
 use super::plan::http;
 use crate::config::Server;
+use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::oauth::discovery::{Discovered, moved, union};
+use crate::oauth::discovery::{Discovered, discover, moved, union};
 use crate::text::one_line;
 use crate::token::{Clear, TokenRecord, split_scope};
 
 /// What was found, with what the challenge demands among the scopes to ask for.
-pub(super) fn widened_scope(mut found: Discovered, challenge: Option<&Challenge>) -> Discovered {
-    if let Some(scopes) = challenge.and_then(Challenge::demanded_scopes) {
+pub(super) fn widened_scope(
+    server: &Server,
+    mut found: Discovered,
+    challenge: Option<&Challenge>,
+) -> Discovered {
+    if let Some(scopes) = demanded(server, challenge) {
         found.scope = union(found.scope.iter().flat_map(|scope| scope.split(' ')).chain(names(&scopes)));
     }
     found
 }
 
-/// The record with what the challenge demands among its requested scopes (rule 14). Where it is more than was asked
-/// for before, what is granted is not known until the server says it. Only a grant without a person can bring
-/// more scopes: a refresh cannot (RFC 6749, section 6).
-pub(super) fn widened(stored: &TokenRecord, challenge: Option<&Challenge>) -> TokenRecord {
+/// The record with the scopes that are asked for next (rule 14): those of the configuration, else those of before
+/// and what the challenge demands. Where they are others than before, what is granted is not known until the server
+/// says it. Only a grant without a person can bring more scopes: a refresh cannot (RFC 6749, section 6).
+pub(super) fn widened(server: &Server, stored: &TokenRecord, challenge: Option<&Challenge>) -> TokenRecord {
     let mut record = stored.clone();
-    let demanded = challenge.and_then(Challenge::demanded_scopes);
-    let Some(demanded) = demanded.filter(|_| stored.clear.grant.is_unattended()) else { return record };
+    if !stored.clear.grant.is_unattended() {
+        return record;
+    }
     let clear = &mut record.clear;
-    let held = [&stored.clear.scopes_requested, &stored.clear.scopes].into_iter().flatten().flatten();
-    let all = union(held.map(String::as_str).chain(names(&demanded))).map(|scope| split_scope(&scope));
+    let all = match (&server.scope, challenge.and_then(Challenge::demanded_scopes)) {
+        (Some(configured), _) => Some(split_scope(configured)).filter(|scopes| !scopes.is_empty()),
+        (None, Some(demanded)) => {
+            let held = [&stored.clear.scopes_requested, &stored.clear.scopes].into_iter().flatten().flatten();
+            union(held.map(String::as_str).chain(names(&demanded))).map(|scope| split_scope(&scope))
+        }
+        (None, None) => return record,
+    };
     if all != clear.scopes_requested {
         clear.scopes_requested = all;
         clear.scopes = None;
@@ -35,8 +47,30 @@ pub(super) fn widened(stored: &TokenRecord, challenge: Option<&Challenge>) -> To
     record
 }
 
+/// The scopes that the challenge demands. No server widens a configured scope: that takes a person.
+fn demanded(server: &Server, challenge: Option<&Challenge>) -> Option<Vec<String>> {
+    challenge.filter(|_| server.scope.is_none()).and_then(Challenge::demanded_scopes)
+}
+
 fn names(scopes: &[String]) -> impl Iterator<Item = &str> {
     scopes.iter().map(String::as_str)
+}
+
+/// Whether the challenge demands a key where the stored token has none, and the configuration lets it.
+///
+/// # Errors
+/// `denied` where the server takes no proofs that this program can make.
+pub(super) fn key(job: &Job, stored: &TokenRecord, challenge: Option<&Challenge>) -> Outcome<bool> {
+    let server = &job.server;
+    let is_open = stored.dpop_key.is_none() && server.dpop != Some(false);
+    let Some(challenge) = challenge.filter(|challenge| is_open && challenge.is_dpop()) else {
+        return Ok(false);
+    };
+    match http(&job.network).and_then(|http| discover(&http, server, Some(challenge))) {
+        Ok(found) => dpop::refuse_without_es256(server, &found)?,
+        Err(failure) => log::warn!("which proofs the server takes is not known: {}", failure.message),
+    }
+    Ok(true)
 }
 
 /// A server that has gone over to another authorization server is not served with tokens of the old one.

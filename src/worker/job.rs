@@ -119,6 +119,15 @@ impl Job {
         }
     }
 
+    /// What the MCP server said to the caller, where that was handed over.
+    #[must_use]
+    pub fn challenge(&self) -> Option<&Challenge> {
+        match &self.task {
+            Task::Renew { challenge, .. } => challenge.as_deref(),
+            Task::Exchange { .. } => None,
+        }
+    }
+
     /// The store that the job works on.
     #[must_use]
     pub fn store(&self) -> Store {

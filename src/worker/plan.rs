@@ -102,7 +102,8 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
     let server = &job.server;
     binding::check(server, &stored.clear)?;
     demand::refuse_moved(job, Some(&stored.clear), challenge)?;
-    let stored = &demand::widened(stored, challenge);
+    let demands_key = demand::key(job, stored, challenge)?;
+    let stored = &demand::widened(server, stored, challenge);
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let (grant, source) = match &stored.refresh_token {
         _ if stored.clear.grant.is_unattended() => {
@@ -122,19 +123,29 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
     let client = client::of_record(&stored.clear, registered, job.secrets.client.clone())?;
     let mut base = stored.clone();
     base.clear.token_endpoint_auth_method = client.method;
-    let sends_scope = stored.clear.grant.is_unattended() || server.scope_on_refresh;
+    let scope = match &grant {
+        GrantRequest::RefreshToken { .. } => granted_scope(&stored.clear).filter(|_| server.scope_on_refresh),
+        _ => requested,
+    };
     let request = TokenRequest {
         server: server.name.clone(),
         token_endpoint: stored.clear.token_endpoint.clone(),
         client,
         grant,
-        scope: requested.filter(|_| sends_scope),
+        scope,
         resource: stored.clear.resource.clone(),
         audience: server.audience.clone(),
         extra_params: server.extra_params.clone(),
-        dpop: dpop::for_renewal(server, stored)?,
+        dpop: dpop::for_renewal(server, stored, demands_key)?,
     };
     Ok(Plan { request, seed: None, source, base: Base::Stored(Box::new(base)) })
+}
+
+/// `scope` of a refresh, which must name nothing that was not granted (RFC 6749, section 6): what was, where that is
+/// known, else what was asked for.
+fn granted_scope(clear: &Clear) -> Option<String> {
+    let known = clear.scopes.as_ref().filter(|granted| !granted.is_empty());
+    known.or(clear.scopes_requested.as_ref()).map(|scopes| scopes.join(" "))
 }
 
 /// A grant without a person, the first time, or a login that began elsewhere: where to send it is found out now.
@@ -156,7 +167,7 @@ fn first_grant(
         return Err(Failure::new(Code::InteractionRequired, text));
     }
     demand::refuse_moved(job, stored.map(|stored| &stored.clear), challenge)?;
-    let found = demand::widened_scope(discover(&http(&job.network)?, server, challenge)?, challenge);
+    let found = demand::widened_scope(server, discover(&http(&job.network)?, server, challenge)?, challenge);
     stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored.clear, &found))?;
     issuer::check(server, slot, &found)?;
     // Without a client it is the assertion alone that says who asks.

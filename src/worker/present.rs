@@ -6,13 +6,14 @@
 
 use super::job::Job;
 use super::plan::http;
-use super::request;
+use super::{redeem, request};
 use crate::config::{Grant, IdentityProvider};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::client_auth;
-use crate::oauth::discovery::idp_token_endpoint;
+use crate::oauth::discovery::{IdpExchange, idp_exchange};
 use crate::oauth::grant::{Answer, Client, GrantRequest, TokenRequest, Voucher};
 use crate::secret::{Pairs, Secret};
+use crate::store::Slot;
 
 /// What the token is asked for, as far as an identity provider must know it.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,11 @@ pub fn grant(job: &Job, aim: &Aim) -> Outcome<GrantRequest> {
     match job.server.grant {
         Grant::JwtBearer => Ok(GrantRequest::JwtBearer { assertion: assertion(job)?, of: Voucher::Workload }),
         Grant::EnterpriseManaged => {
-            Ok(GrantRequest::JwtBearer { assertion: id_jag(job, aim)?, of: Voucher::IdentityProvider })
+            // What the identity provider says is for all callers, whatever one of them has handed over.
+            let store = job.store();
+            let assertion = id_jag(job, aim)
+                .inspect_err(|failure| redeem::share(job, &Slot::new(&store, &job.server.name), failure))?;
+            Ok(GrantRequest::JwtBearer { assertion, of: Voucher::IdentityProvider })
         }
         Grant::ClientCredentials | Grant::AuthorizationCode | Grant::DeviceCode => {
             Ok(GrantRequest::ClientCredentials)
@@ -60,10 +65,11 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
     let issuer = aim.issuer.ok_or_else(|| {
         unconfigured(job, "the issuer of the authorization server is not known; set `issuer` to it")
     })?;
+    let found = exchange_endpoint(job, idp)?;
     let exchange = TokenRequest {
         server: server.name.clone(),
-        token_endpoint: exchange_endpoint(job, idp)?,
-        client: idp_client(idp, job.secrets.idp_client_secret.clone()),
+        client: idp_client(idp, &found, job.secrets.idp_client_secret.clone()),
+        token_endpoint: found.token_endpoint,
         grant: GrantRequest::TokenExchange { id_token: assertion(job)? },
         scope: aim.scope.map(str::to_owned),
         // The provider always wants to know it, also where the authorization server does not.
@@ -84,16 +90,16 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
     }
 }
 
-fn exchange_endpoint(job: &Job, idp: &IdentityProvider) -> Outcome<String> {
+fn exchange_endpoint(job: &Job, idp: &IdentityProvider) -> Outcome<IdpExchange> {
     match (&idp.token_url, &idp.issuer) {
-        (Some(url), _) => Ok(url.clone()),
-        (None, Some(issuer)) => idp_token_endpoint(&http(&job.network)?, &job.server, issuer),
+        (Some(url), _) => Ok(IdpExchange { token_endpoint: url.clone(), auth_methods: None }),
+        (None, Some(issuer)) => idp_exchange(&http(&job.network)?, &job.server, issuer),
         (None, None) => Err(unconfigured(job, "set `idpIssuer` or `idpTokenUrl`")),
     }
 }
 
-fn idp_client(idp: &IdentityProvider, client_secret: Option<Secret>) -> Client {
-    let method = client_auth::choose(None, None, client_secret.is_some());
+fn idp_client(idp: &IdentityProvider, found: &IdpExchange, client_secret: Option<Secret>) -> Client {
+    let method = client_auth::choose(idp.auth_method, found.auth_methods.as_deref(), client_secret.is_some());
     Client { client_id: idp.client_id.clone(), client_secret, key: None, method, dynamic: false }
 }
 

@@ -25,7 +25,7 @@ const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
 /// Does `job` and tells its caller what came of it.
 pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
-    let mut redemption = Redemption { job, slot, held, in_doubt: false };
+    let mut redemption = Redemption { job, slot, held, in_doubt: false, is_callers_own: false };
     match redemption.prepare() {
         Ok(Some(ready)) => redemption.redeem(ready, tell),
         Ok(None) => {
@@ -33,7 +33,9 @@ pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
             tell(&Message::Again);
         }
         Err(failure) => {
-            redemption.share(&failure);
+            if !redemption.is_callers_own {
+                share(job, slot, &failure);
+            }
             drop(redemption);
             tell(&Message::Failed(failure));
         }
@@ -47,6 +49,8 @@ struct Redemption<'a> {
     /// The token may be spent already: an earlier process died between its request and its save, a connection
     /// was lost, or a gateway gave up.
     in_doubt: bool,
+    /// The failure may be one that the challenge of this caller has led to: no other is to get it.
+    is_callers_own: bool,
 }
 
 /// Everything is at hand, and the room for the next record is on disk.
@@ -62,7 +66,7 @@ impl<'a> Redemption<'a> {
     /// `None` when the store has moved on, or somebody else is at work under another lock file.
     fn prepare(&mut self) -> Outcome<Option<Ready<'a>>> {
         let Some(claim) = self.slot.claim(&self.held)? else { return Ok(None) };
-        let stored = self.stored_for_task(&claim)?;
+        let (stored, is_damaged) = self.stored_for_task()?;
         if !self.is_still_wanted(stored.as_ref()) {
             return Ok(None);
         }
@@ -74,11 +78,16 @@ impl<'a> Redemption<'a> {
             Recovery::Interrupted => self.in_doubt = true,
             Recovery::Clean => {}
         }
-        let plan = plan::make(self.job, self.slot, stored.as_ref())?;
+        let plan = plan::make(self.job, self.slot, stored.as_ref());
+        self.is_callers_own = plan.is_err() && self.job.challenge().is_some();
+        let plan = plan?;
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
-        let reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt)?;
+        let mut reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt)?;
+        if is_damaged {
+            reservation.displace_damaged();
+        }
         if !self.held.is_current() {
             log::warn!("the lock file was replaced; nothing is sent");
             reservation.release();
@@ -94,15 +103,12 @@ impl<'a> Redemption<'a> {
         Ok(Some(Ready { plan, stored, generation, reservation }))
     }
 
-    /// A login replaces whatever is there, also what cannot be read back: that is moved aside first.
-    fn stored_for_task(&self, claim: &Claim) -> Outcome<Option<TokenRecord>> {
+    /// A login replaces whatever is there, also what cannot be read back: the second value says that it is there. It
+    /// stays until the login is granted, since it may be good, and only our key wrong.
+    fn stored_for_task(&self) -> Outcome<(Option<TokenRecord>, bool)> {
         match (self.slot.peek(), &self.job.task) {
-            (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => {
-                let aside = self.slot.set_aside(claim)?;
-                log::warn!("the damaged record was moved to {}", aside.display());
-                Ok(None)
-            }
-            (stored, _) => stored,
+            (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => Ok((None, true)),
+            (stored, _) => stored.map(|stored| (stored, false)),
         }
     }
 
@@ -270,16 +276,16 @@ impl<'a> Redemption<'a> {
     }
 
     fn end(self, failure: &Failure, tell: &dyn Fn(&Message)) {
-        self.share(failure);
+        share(self.job, self.slot, failure);
         drop(self);
         tell(&Message::Failed(failure.clone()));
     }
+}
 
-    /// Callers at the same moment get the same failure without another request.
-    fn share(&self, failure: &Failure) {
-        if let Task::Renew { generation, .. } = &self.job.task {
-            self.slot.state().update(|state| state.share(generation, failure));
-        }
+/// Callers at the same moment get the same failure without another request.
+pub(super) fn share(job: &Job, slot: &Slot, failure: &Failure) {
+    if let Task::Renew { generation, .. } = &job.task {
+        slot.state().update(|state| state.share(generation, failure));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Sending a token request, and sending it again where that is right.
 //!
 //! A complete answer that says "later" is tried three times with a growing pause, also where a gateway says it and
-//! nobody knows what the server behind it has done. A connection that was lost after the request may have arrived is
+//! nobody knows what the server behind it has done. What presents a JWT (RFC 7523, RFC 8693) is not sent again after a
+//! refusal of any shape. A connection that was lost after the request may have arrived is
 //! tried once more, at once, with the same token: if the server has not rotated it nothing is lost, and if it has
 //! nothing more can be. A refusal that provides a nonce for the proof of a key (RFC 9449, section 8) is answered once, at
 //! once.

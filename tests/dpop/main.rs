@@ -1,5 +1,7 @@
 //! Tokens that are bound to a key (`DPoP`, RFC 9449), against a server that checks every proof.
 
+mod grants;
+mod later;
 mod named;
 mod proofs;
 #[path = "../support/mod.rs"]

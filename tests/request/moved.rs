@@ -1,7 +1,7 @@
 //! A server that goes over to another authorization server says so in the metadata that its challenge names.
 
 use crate::support::{Sandbox, serve, server};
-use crate::{ask, refused};
+use crate::{ask, challenge, refused};
 use oauthserver::browser::Decision;
 use oauthserver::{Client, OAuthServer, Settings};
 use serde_json::json;
@@ -94,4 +94,36 @@ fn a_configured_client_is_not_shown_to_another_issuer_rule_12() {
     let error = ask(&sandbox, &["refresh"], &object).fails("untrusted_server", 5);
     assert!(error.stderr.contains(&old.issuer()) && error.stderr.contains(&new.issuer()), "{}", error.stderr);
     assert_eq!((old.token_requests().len(), new.token_requests().len()), (1, 0));
+}
+
+#[test]
+fn what_one_callers_challenge_leads_to_is_no_failure_of_the_others() {
+    let client = Client::confidential("bot", "s3cret-of-the-bot");
+    let server = serve(Settings { clients: vec![client], ..Settings::default() });
+    let oauth2 =
+        json!({"grant": "client_credentials", "clientId": "bot", "clientSecret": "s3cret-of-the-bot"});
+    let sandbox = Sandbox::configured(&server, &oauth2);
+    let foreign = r#"Bearer resource_metadata="https://evil.example/metadata""#;
+    let object = json!({"server": "demo", "response": {"status": 401, "www_authenticate": foreign}});
+    ask(&sandbox, &["get"], &object).fails("untrusted_server", 5);
+    assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("source"), "granted");
+    assert_eq!(server.token_requests().len(), 1);
+}
+
+#[test]
+fn what_the_token_endpoint_says_is_shared_whoever_asked() {
+    let client = Client::confidential("bot", "s3cret-of-the-bot");
+    let server = serve(Settings { clients: vec![client], ..Settings::default() });
+    let oauth2 = json!({"grant": "client_credentials", "clientId": "bot", "clientSecret": "wrong"});
+    let sandbox = Sandbox::configured(&server, &oauth2);
+    let object = json!({"server": "demo",
+        "response": {"status": 401, "www_authenticate": challenge(&server, INVALID)}});
+    ask(&sandbox, &["get"], &object).fails("invalid_client", 6);
+    sandbox.run(&["get", "demo"]).fails("invalid_client", 6);
+    // A machine that needs more than five seconds from one to the other asks twice.
+    assert!(server.token_requests().len() <= 2);
+    let state: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(sandbox.state("oauth/demo.token.json.state")).unwrap())
+            .unwrap();
+    assert_eq!(state["shared"]["failure"]["code"], json!("invalid_client"));
 }

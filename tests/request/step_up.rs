@@ -202,6 +202,66 @@ fn a_server_that_does_not_say_which_scopes_gets_those_of_its_metadata() {
     assert_eq!(answer.json()["scopes"], json!(["mcp:read", "mcp:all"]));
 }
 
+/// A client that logs in as itself, with a `scope` in its configuration or without one.
+fn bot(scope: Option<&str>) -> (OAuthServer, Sandbox) {
+    let clients = vec![Client::confidential("bot", "s3cret-of-the-bot")];
+    let server = serve(Settings { clients, ..Settings::default() });
+    let mut oauth2 =
+        json!({"grant": "client_credentials", "clientId": "bot", "clientSecret": "s3cret-of-the-bot"});
+    if let Some(scope) = scope {
+        oauth2["scope"] = json!(scope);
+    }
+    let sandbox = Sandbox::configured(&server, &oauth2);
+    (server, sandbox)
+}
+
+#[test]
+fn a_configured_scope_is_not_widened_without_a_person_whoever_demands_it_rule_14() {
+    const HOSTILE: &str = r#"error="insufficient_scope", scope="admin delete:all""#;
+    let (server, sandbox) = bot(Some("mcp:read"));
+    let first = json!({"server": "demo", "response": {"status": 403, "www_authenticate": challenge(&server, HOSTILE)}});
+    let advice = format!("mcp-credential add demo {} --scope 'mcp:read admin delete:all'", server.mcp_url());
+    let told = |object: &Value| {
+        for verb in ["get", "refresh"] {
+            let error = ask(&sandbox, &[verb], object).fails("insufficient_scope", 6);
+            assert!(error.stderr.contains(&advice), "{}", error.stderr);
+            let error = error.json()["error"].take();
+            assert_eq!((&error["scopes"], error.get("login")), (&json!(["admin", "delete:all"]), None));
+        }
+    };
+    told(&first);
+    assert_eq!(server.token_requests().len(), 0, "nothing is stored, and nothing is asked for");
+    sandbox.run(&["get", "demo"]).succeeds();
+    told(&refused(&server, &sandbox.generation(), 403, HOSTILE));
+    assert_eq!((server.token_requests().len(), sandbox.opened().len()), (1, 0));
+    sandbox.refresh().succeeds();
+    assert_eq!(server.token_requests()[1].form_value("scope"), Some("mcp:read"));
+}
+
+#[test]
+fn a_scope_that_was_set_afterwards_is_what_the_next_grant_asks_for() {
+    let (server, sandbox) = bot(Some("mcp:read"));
+    sandbox.run(&["get", "demo"]).succeeds();
+    let object = refused(&server, &sandbox.generation(), 403, MORE);
+    ask(&sandbox, &["refresh"], &object).fails("insufficient_scope", 6);
+    sandbox.run(&["add", "demo", &server.mcp_url(), "--scope", "mcp:read mcp:write"]).succeeds();
+    let granted = ask(&sandbox, &["refresh"], &object).succeeds();
+    assert_eq!(granted.json()["scopes"], json!(["mcp:read", "mcp:write"]));
+    sandbox.run(&["add", "demo", &server.mcp_url(), "--scope", "mcp:read"]).succeeds();
+    assert_eq!(sandbox.refresh().succeeds().json()["scopes"], json!(["mcp:read"]), "and less again");
+    assert_eq!(server.token_requests().len(), 3);
+}
+
+#[test]
+fn words_that_cannot_be_shown_are_in_no_command() {
+    let (server, sandbox) = bot(Some("mcp:read"));
+    sandbox.run(&["get", "demo"]).succeeds();
+    let long = format!("error=insufficient_scope, scope=\"{}\"", "a".repeat(300));
+    let object = refused(&server, &sandbox.generation(), 403, &long);
+    let error = ask(&sandbox, &["refresh"], &object).fails("insufficient_scope", 6);
+    assert!(error.stderr.contains("set `scope`") && !error.stderr.contains("add demo"), "{}", error.stderr);
+}
+
 #[test]
 fn a_flood_of_scopes_is_cut_to_what_a_command_and_a_line_can_hold() {
     let server = reading();
@@ -230,12 +290,10 @@ fn a_flood_of_scopes_is_cut_to_what_a_command_and_a_line_can_hold() {
 
 #[test]
 fn client_credentials_try_all_scopes_once_and_then_fail_without_a_request_rule_14() {
-    let client = Client::confidential("bot", "s3cret-of-the-bot");
-    let server = serve(Settings { clients: vec![client], ..Settings::default() });
-    let oauth2 = json!({"grant": "client_credentials", "clientId": "bot", "clientSecret": "s3cret-of-the-bot",
-        "scope": "mcp:read"});
-    let sandbox = Sandbox::configured(&server, &oauth2);
+    let (server, sandbox) = bot(None);
+    server.reconfigure(|settings| settings.scopes_supported = vec!["mcp:read".to_owned()]);
     sandbox.run(&["get", "demo"]).succeeds();
+    server.reconfigure(|settings| settings.scopes_supported.clear());
     let granted = ask(&sandbox, &["refresh"], &refused(&server, &sandbox.generation(), 403, MORE)).succeeds();
     assert_eq!((granted.text("source").as_str(), server.token_requests().len()), ("granted", 2));
     assert_eq!(granted.json()["scopes"], json!(["mcp:read", "mcp:write"]));

@@ -1,7 +1,7 @@
 //! Which keys fit which grant, and what each grant needs.
 
 use super::*;
-use crate::config::{Grant, Secrets};
+use crate::config::{AuthMethod, Grant, Secrets};
 use std::time::{Duration, Instant};
 
 const IDP: &str = r#""idpIssuer":"https://idp.example.com","idpClientId":"i""#;
@@ -34,6 +34,7 @@ fn a_key_of_another_grant_is_refused_with_the_grant_that_it_belongs_to() {
         ("idpTokenUrl", r#""https://idp.example.com/t""#, "enterprise_managed"),
         ("idpIssuer", r#""https://idp.example.com""#, "enterprise_managed"),
         ("idpClientId", r#""i""#, "enterprise_managed"),
+        ("idpAuthStyle", r#""header""#, "enterprise_managed"),
         ("idpClientSecretFile", r#""/s""#, "enterprise_managed"),
         ("idpIdTokenFile", r#""/t""#, "enterprise_managed"),
         ("idpIdTokenCommand", r#"["t"]"#, "enterprise_managed"),
@@ -67,6 +68,29 @@ fn what_a_grant_needs_is_named_where_it_is_missing() {
         "assertionFile",
         "keep one of assertionFile, assertionEnv, assertionCommand",
     );
+}
+
+#[test]
+fn the_style_at_the_identity_provider_must_fit_what_its_client_has() {
+    let with = |rest: &str| {
+        format!(r#"{{"grant":"enterprise_managed","clientId":"c",{IDP},"idpIdTokenEnv":"T"{rest}}}"#)
+    };
+    let method =
+        |rest: &str| Home::with_oauth2(&with(rest)).server(&[]).identity_provider.unwrap().auth_method;
+    let secret = r#","idpClientSecretFile":"/s""#;
+    assert_eq!(method(secret), None);
+    for (style, expected) in
+        [("header", AuthMethod::ClientSecretBasic), ("body", AuthMethod::ClientSecretPost)]
+    {
+        assert_eq!(method(&format!(r#"{secret},"idpAuthStyle":"{style}""#)), Some(expected));
+    }
+    for style in ["body", "none"] {
+        assert_eq!(method(&format!(r#","idpAuthStyle":"{style}""#)), Some(AuthMethod::None));
+    }
+    assert_refused(&with(r#","idpAuthStyle":"header""#), "idpAuthStyle", "needs idpClientSecretFile");
+    let none = format!(r#"{secret},"idpAuthStyle":"none""#);
+    assert_refused(&with(&none), "idpAuthStyle", "drop one");
+    assert_refused(&with(r#","idpAuthStyle":"private_key_jwt""#), "idpAuthStyle", "header, body or none");
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! The token endpoint of a company's identity provider, out of its own metadata (`OpenID` Connect Discovery,
+//! The token endpoint of a company's identity provider, and what it takes there, out of its own metadata (`OpenID` Connect Discovery,
 //! section 4; RFC 8414, section 3).
 //!
 //! The configuration names the provider, so nothing that an MCP server says decides where the ID token goes.
 
 use super::fetch::{Document, Verdict, first};
 use super::issuer::places;
+use super::resource::texts;
 use super::{Story, Web};
 use crate::config::Server;
 use crate::failure::{Code, Failure, Outcome};
@@ -14,12 +15,21 @@ use crate::text::one_line;
 use serde_json::Value;
 use url::Url;
 
+/// What an identity provider says of its token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// Where it exchanges tokens.
+    pub token_endpoint: String,
+    /// `token_endpoint_auth_methods_supported`.
+    pub auth_methods: Option<Vec<String>>,
+}
+
 /// Where `issuer`, the identity provider of `server`, exchanges tokens.
 ///
 /// # Errors
 /// `config_invalid` for an issuer that is no URL, `untrusted_server` for metadata that must not be used,
 /// `unavailable` where none could be had.
-pub fn token_endpoint(web: &dyn Web, server: &Server, issuer: &str) -> Outcome<String> {
+pub fn exchange(web: &dyn Web, server: &Server, issuer: &str) -> Outcome<Exchange> {
     let url = endpoint(issuer).map_err(|why| {
         let text = format!("`idpIssuer` of {} cannot be used: {why}; correct it", server.name);
         Failure::new(Code::ConfigInvalid, text)
@@ -31,7 +41,7 @@ pub fn token_endpoint(web: &dyn Web, server: &Server, issuer: &str) -> Outcome<S
     let story = Story::new(web, server, &[])?;
     let found = first(&story, &places(&url), |document| judge(server, &url, issuer, &document));
     match found.map_err(told)? {
-        Ok(endpoint) => Ok(endpoint),
+        Ok(exchange) => Ok(exchange),
         Err(nothing) => {
             let notes = nothing.notes.join(", ");
             Err(told(nothing.reason().unwrap_or_else(|| {
@@ -43,7 +53,7 @@ pub fn token_endpoint(web: &dyn Web, server: &Server, issuer: &str) -> Outcome<S
     }
 }
 
-fn judge(server: &Server, url: &Url, issuer: &str, document: &Document) -> Verdict<String> {
+fn judge(server: &Server, url: &Url, issuer: &str, document: &Document) -> Verdict<Exchange> {
     let text = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
     let refuse = |text: String| Failure::new(Code::UntrustedServer, text);
     if text("issuer") != issuer {
@@ -60,7 +70,12 @@ fn judge(server: &Server, url: &Url, issuer: &str, document: &Document) -> Verdi
         Err(why) => why,
         Ok(named) if named.fragment().is_some() => "it has a fragment".to_owned(),
         Ok(named) => match may_name(url, &named, &server.allow_private_hosts) {
-            Ok(()) => return Verdict::Use(text("token_endpoint").to_owned()),
+            Ok(()) => {
+                return Verdict::Use(Exchange {
+                    token_endpoint: text("token_endpoint").to_owned(),
+                    auth_methods: texts(document, "token_endpoint_auth_methods_supported"),
+                });
+            }
             Err(kind) => format!("{kind}, which a server on another host must not name"),
         },
     };

@@ -152,9 +152,13 @@ impl<'a> Judge<'a> {
     }
 
     fn transient(&self, reply: &Reply, what: &str) -> Answer {
+        let is_refusal = (400..500).contains(&reply.status);
+        if is_refusal && self.request.grant.presents_jwt() {
+            return self.refused_jwt(reply, what);
+        }
         // A refusal without a reason proves nothing, but only a person can end it if it stays.
         let refreshes = matches!(self.request.grant, GrantRequest::RefreshToken { .. });
-        let for_good = if refreshes && (400..500).contains(&reply.status) {
+        let for_good = if refreshes && is_refusal {
             format!("; if it stays so, {}", self.log_in())
         } else {
             String::new()
@@ -165,6 +169,13 @@ impl<'a> Judge<'a> {
             reply.status
         );
         Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
+    }
+
+    /// A refused assertion is not sent again, whatever the refusal looks like (MCP workload identity).
+    fn refused_jwt(&self, reply: &Reply, what: &str) -> Answer {
+        let (status, advice) = (reply.status, assertion_advice(self.request));
+        let message = format!("{} {what} (HTTP {status}); {advice}", self.endpoint());
+        Answer::Refused(self.failure(Code::Denied, message))
     }
 
     fn unclear(&self, reply: &Reply) -> Answer {
@@ -267,10 +278,7 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
             ),
         ),
         // RFC 9449, section 5. A nonce that was provided has been tried by now.
-        "invalid_dpop_proof" | "use_dpop_nonce" => (
-            Code::Denied,
-            "check that the clock of this machine is right, else ask whoever runs that server".to_owned(),
-        ),
+        "invalid_dpop_proof" | "use_dpop_nonce" => (Code::Denied, proof_advice(request)),
         "access_denied" => (Code::Denied, "ask whoever runs that server for access".to_owned()),
         "redirect_uri_mismatch" | "bad_redirect_uri" => (
             Code::Denied,
@@ -292,6 +300,25 @@ fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Option<(Code,
         }
         _ => return None,
     })
+}
+
+/// What to do when a server does not take the proof of a key, or wants one.
+fn proof_advice(request: &TokenRequest) -> String {
+    let name = &request.server;
+    match &request.grant {
+        _ if request.dpop.is_some() => {
+            "check that the clock of this machine is right, else ask whoever runs that server".to_owned()
+        }
+        GrantRequest::TokenExchange { .. } => {
+            "it demands the proof of a key (DPoP), which this program makes for no identity provider; ask whoever \
+             runs it"
+                .to_owned()
+        }
+        grant => {
+            let next = if grant.is_login() { format!("run `mcp-credential login {name}`") } else { "try again".to_owned() };
+            format!("that server demands tokens that are bound to a key: set `\"dpop\": true` of {name} in the configuration, then {next}")
+        }
+    }
 }
 
 /// What to do when a server does not take what a grant without a person presents.
@@ -318,7 +345,8 @@ fn client_advice(request: &TokenRequest) -> String {
     let (id, name) = (shown_id(request), &request.server);
     if let GrantRequest::TokenExchange { .. } = request.grant {
         return format!(
-            "client `{id}` is not accepted: check `idpClientId` of {name}, and whether it needs `idpClientSecretFile`"
+            "client `{id}` is not accepted: check `idpClientId` of {name}, whether it needs `idpClientSecretFile`, and \
+             `idpAuthStyle`"
         );
     }
     if id.is_empty() {

@@ -283,3 +283,45 @@ fn what_somebody_else_has_put_in_the_place_of_ours_stays() {
         }
     }
 }
+
+#[test]
+fn a_record_that_cannot_be_read_makes_way_for_a_token_and_not_for_a_try() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let first = stored(&slot);
+    std::fs::write(slot.record_path(), "damaged").unwrap();
+    let mut tried = reserve(&slot, NO_PREDECESSOR, None);
+    tried.displace_damaged();
+    tried.release();
+    assert_eq!(files(&slot), ["demo.token.json", "demo.token.json.lock"]);
+    assert_eq!(std::fs::read(slot.record_path()).unwrap(), b"damaged");
+    let mut granted = reserve(&slot, NO_PREDECESSOR, None);
+    granted.displace_damaged();
+    granted.commit(&first).unwrap();
+    assert_eq!(slot.peek().unwrap().unwrap(), first);
+    let aside = files(&slot).into_iter().find(|name| name.contains(".damaged-")).unwrap();
+    assert_eq!(std::fs::read(store.cache().join(aside)).unwrap(), b"damaged");
+}
+
+#[test]
+fn whoever_spends_something_else_leaves_the_doubt_about_the_refresh_token_case_51() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let slot = Slot::new(&store, "demo");
+    let record = stored(&slot);
+    let mut lost = reserve(&slot, "one", record.refresh_token.as_ref());
+    lost.doubt();
+    lost.release();
+    let device_code = Secret::new("device-code");
+    for _ in 0..2 {
+        let claim = claim(&slot);
+        let key = store.key().unwrap();
+        assert_eq!(slot.recover(&claim, &key, Some(&record)).unwrap(), Recovery::Interrupted);
+        slot.reserve(claim, "one", Some(&device_code), true).unwrap().release();
+    }
+    assert_eq!(recovery(&slot, Some(&record)), Recovery::Interrupted);
+    let mut login = slot.reserve(claim(&slot), "one", Some(&device_code), true).unwrap();
+    login.commit(&successor(&record)).unwrap();
+    assert_eq!(recovery(&slot, Some(&successor(&record))), Recovery::Clean);
+}

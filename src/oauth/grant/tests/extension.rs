@@ -156,3 +156,23 @@ fn a_server_that_wants_a_client_where_none_is_configured_is_told_as_that() {
     assert_eq!(failure.code, Code::InvalidClient);
     assert!(failure.message.contains("set `clientId`"), "{failure}");
 }
+
+#[test]
+fn whatever_a_refusal_of_an_assertion_looks_like_it_is_final_and_a_429_or_a_fault_is_none() {
+    for grant in [assertion(Voucher::Workload), assertion(Voucher::IdentityProvider), exchange()] {
+        for status in [400, 401, 403, 404, 408, 422] {
+            for body in
+                ["", "<html>no</html>", "{\"error\":", "{\"error\":\"server_error\"}", "{\"error\":{}}"]
+            {
+                let answer = answer_to(grant.clone(), move |_, _| plain(status, "text/html", body));
+                let failure = refused(answer);
+                assert_eq!(failure.code, Code::Denied, "{status} {body}");
+                assert!(failure.message.contains(&format!("HTTP {status}")), "{failure}");
+            }
+        }
+        for status in [429, 500, 503] {
+            transient(answer_to(grant.clone(), move |_, _| plain(status, "text/html", "")));
+        }
+    }
+    transient(answer_to(GrantRequest::ClientCredentials, |_, _| plain(400, "text/html", "")));
+}
