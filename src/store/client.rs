@@ -189,6 +189,7 @@ impl Slot<'_> {
     pub fn erase_client(&self) -> Outcome<bool> {
         let path = self.client_path();
         self.sweep_client();
+        self.state().forget_doubt();
         file::remove(&path).map_err(|error| unwritable(&path, &error).of_server(self.name()))
     }
 

@@ -155,21 +155,41 @@ impl StateFile {
         }
         let _held = self.lock();
         let Some(state) = self.changed(&change) else { return };
-        let written = serde_json::to_vec(&state)
-            .map_err(io::Error::other)
-            .and_then(|content| draft::replace(&self.path, &content, Durable::No));
-        if let Err(error) = written {
+        if let Err(error) = self.write(&state) {
             log::debug!("the state file could not be written: {error}");
         }
     }
 
-    /// Removes the state; a change under way does not bring it back.
+    /// Forgets what is known of a token; a change under way does not bring it back. The doubt about a client stays
+    /// as long as its registration.
     ///
     /// # Errors
     /// The system's.
     pub fn forget(&self) -> io::Result<()> {
         let _held = self.lock();
+        let kept = self.read().unfinished.map(|login| State { unfinished: Some(login), ..State::default() });
+        // Where it cannot be kept, it may be lost.
+        if kept.is_some_and(|kept| self.write(&kept).is_ok()) {
+            return Ok(());
+        }
         file::remove(&self.path).map(|_| ())
+    }
+
+    /// Forgets the doubt about a client, since its registration goes. Best effort.
+    pub fn forget_doubt(&self) {
+        if self.read().unfinished.is_none() {
+            return;
+        }
+        self.update(|state| state.unfinished = None);
+        let _held = self.lock();
+        if self.read() == State::default() {
+            let _ = file::remove(&self.path);
+        }
+    }
+
+    fn write(&self, state: &State) -> io::Result<()> {
+        let content = serde_json::to_vec(state).map_err(io::Error::other)?;
+        draft::replace(&self.path, &content, Durable::No)
     }
 
     /// What `change` makes of the state, if it changes anything.
