@@ -4,8 +4,9 @@ mod support;
 
 use oauthserver::{AuthMethod, Client, Logged, OAuthServer, Patch, Settings};
 use serde_json::json;
+use std::fs;
 use std::time::Duration;
-use support::{Sandbox, serve, wait_until_stale};
+use support::{Sandbox, serve, wait_until, wait_until_stale};
 
 const SECRET: &str = "s3cret-of-the-bot+%/=";
 
@@ -91,6 +92,69 @@ fn a_stale_token_is_granted_anew_without_a_person() {
     assert_ne!(second.text("access_token"), first.text("access_token"));
     assert_eq!((server.token_requests().len(), server.refreshes().len()), (2, 0));
     assert_eq!(sandbox.opened(), [""; 0]);
+}
+
+#[test]
+fn a_token_of_another_client_is_forgotten_by_erase_since_no_login_helps() {
+    let server = server(Settings::default());
+    let sandbox = environment(&server);
+    sandbox.run(&["get", "bot"]).succeeds();
+    server.reconfigure(|settings| settings.clients.push(Client::confidential("other", SECRET)));
+    let sandbox = sandbox.variable("OAUTH2_CLIENT_ID", "other");
+    let refused = sandbox.run(&["get", "bot"]).fails("url_mismatch", 5);
+    assert!(refused.stderr.contains("`mcp-credential erase bot`"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("mcp-credential login"), "{}", refused.stderr);
+    sandbox.run(&["erase", "bot"]).succeeds();
+    assert_eq!(sandbox.run(&["get", "bot"]).succeeds().text("source"), "granted");
+}
+
+#[test]
+fn a_token_that_the_next_get_grants_anew_is_shown_as_stale_and_no_login_is_spoken_of() {
+    let server = server(Settings { access_token_ttl: Duration::from_secs(1), ..Settings::default() });
+    let sandbox = environment(&server);
+    sandbox.write_config(&json!({"servers": {"bot": {
+        "url": server.mcp_url(),
+        "oauth2": {"grant": "client_credentials", "clientId": "bot", "clientSecretEnv": "OAUTH2_CLIENT_SECRET"},
+    }}}));
+    assert!(sandbox.run(&["list"]).succeeds().stdout.starts_with("bot  no token yet  "));
+    let first = sandbox.run(&["get", "bot"]).succeeds();
+    wait_until(first.json()["expires_at"].as_u64().unwrap());
+    for verb in ["list", "status"] {
+        let listed = sandbox.run(&[verb, "--format", "json"]).succeeds().json();
+        assert_eq!(listed[0]["state"], json!("stale"), "{verb}");
+        assert!(sandbox.run(&[verb]).succeeds().stdout.contains("will be renewed"), "{verb}");
+    }
+    fs::remove_file(sandbox.state("config.json")).unwrap();
+    let listed = sandbox.run(&["list", "--format", "json"]).succeeds().json();
+    assert_eq!((&listed[0]["state"], &listed[0]["configured"]), (&json!("stale"), &json!(true)));
+    let listed = sandbox.without_variables().run(&["list", "--format", "json"]).succeeds().json();
+    assert_eq!(listed[0]["state"], json!("expired"), "nobody knows the client any more");
+}
+
+#[test]
+fn a_failure_is_not_shared_with_a_caller_who_has_put_the_configuration_right() {
+    let server = server(Settings::default());
+    let sandbox = Sandbox::new();
+    let secret = sandbox.home().join("secret");
+    fs::write(&secret, "wrong").unwrap();
+    let file = secret.to_str().unwrap();
+    let url = server.mcp_url();
+    let add =
+        ["add", "bot", &url, "--grant", "client_credentials", "--client-secret-file", file, "--client-id"];
+    let refused = || {
+        for _ in 0..2 {
+            sandbox.run(&["get", "bot"]).fails("invalid_client", 6);
+        }
+    };
+    let asked = || server.token_requests().len();
+    sandbox.run(&[&add[..], &["nobody"]].concat()).succeeds();
+    refused();
+    let added = sandbox.run(&[&add[..7], &["--client-id", "bot"]].concat()).succeeds();
+    assert!(added.stderr.contains("next: mcp-credential get bot"), "{added:?}");
+    refused();
+    fs::write(&secret, SECRET).unwrap();
+    sandbox.run(&["get", "bot"]).succeeds();
+    assert!(asked() >= 3, "{}", asked());
 }
 
 #[test]

@@ -122,6 +122,9 @@ pub struct Shared {
     pub at: u64,
     /// Until when it holds.
     pub until: u64,
+    /// The mark of the configuration that it happened with.
+    #[serde(default)]
+    pub mark: u64,
     /// What it was.
     pub failure: Failure,
 }
@@ -222,14 +225,16 @@ impl State {
         self.last_error = Some(LastError { at: clock::now(), failure: failure.clone() });
     }
 
-    /// Shares a failure with whoever asks for the same generation in the next seconds.
-    pub fn share(&mut self, generation: &str, failure: &Failure) {
+    /// Shares a failure with whoever asks for the same generation in the next seconds, with a configuration of the
+    /// same `mark`.
+    pub fn share(&mut self, generation: &str, mark: u64, failure: &Failure) {
         let at = clock::now();
         let wait = failure.retry_after.unwrap_or(SHARED_FOR).clamp(SHARED_FOR, LONGEST_WAIT);
         self.shared = Some(Shared {
             generation: generation.to_owned(),
             at,
             until: at.saturating_add(wait),
+            mark,
             failure: failure.clone(),
         });
     }
@@ -242,6 +247,12 @@ impl State {
         let holds = shared.generation == generation && shared.at <= now && now < shared.until;
         let left = shared.failure.retry_after.map(|_| shared.until.saturating_sub(now));
         holds.then(|| shared.failure.clone().retry_after(left))
+    }
+
+    /// Whether the shared failure concerns callers whose configuration has this mark.
+    #[must_use]
+    pub fn is_shared_with(&self, mark: u64) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.mark == mark)
     }
 
     /// Keeps the nonce that `origin` provided for proofs in this role.
@@ -283,7 +294,7 @@ mod tests {
     #[test]
     fn a_failure_is_shared_for_its_own_generation_and_time_alone() {
         let mut state = State::default();
-        state.share("one", &failure(Some(30)));
+        state.share("one", 1, &failure(Some(30)));
         let now = clock::now();
         assert_eq!(state.shared_failure("one", now + 10).unwrap().code, Code::RateLimited);
         assert_eq!(state.shared_failure("two", now), None);

@@ -276,7 +276,7 @@ impl<'a> Redemption<'a> {
     /// Callers at the same moment get the same failure without another request.
     fn share(&self, failure: &Failure) {
         if let Task::Renew { generation, .. } = &self.job.task {
-            self.slot.state().update(|state| state.share(generation, failure));
+            self.slot.state().update(|state| state.share(generation, self.job.mark, failure));
         }
     }
 }

@@ -129,6 +129,24 @@ fn each_state_has_its_word() {
 }
 
 #[test]
+fn what_went_wrong_is_shown_to_its_end_where_the_command_stands() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    server.revoke_families();
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.len() > 80, "{message}");
+    let at = status(&sandbox, "demo")["last_error"]["at"].as_str().unwrap().to_owned();
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    assert!(text.contains(&format!("\n  last error      {at}: {message}\n")), "{text}");
+    assert!(text.contains(&format!("\n  login ended     {message}\n")), "{text}");
+    sandbox.write_config(&json!({"servers": {"demo": {"url": format!("{URL}/{}", "x".repeat(300))}}}));
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    let problem = text.lines().find(|line| line.starts_with("  problem ")).unwrap();
+    assert!(problem.ends_with("or put the configuration back"), "{text}");
+}
+
+#[test]
 fn a_record_that_belongs_elsewhere_is_shown_as_unusable() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
