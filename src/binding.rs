@@ -124,7 +124,8 @@ pub fn check_stated(name: &str, bound: &str, stated: &str) -> Outcome<()> {
         return Ok(());
     }
     let text = format!(
-        "the name is bound to {}, but the caller asks for {}; no token is given out",
+        "the name is bound to {}, but the caller asks for {}; no token is given out; `mcp-credential list` shows which name \
+         stands for which URL",
         one_line(bound),
         one_line(stated)
     );

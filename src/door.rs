@@ -26,7 +26,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     match args.get(1).and_then(|verb| verb.to_str()) {
         Some(worker::VERB) => return hidden(worker::run().is_ok()),
-        Some(browser::HIDDEN_VERB) => return hidden(browser::opener_main() == 0),
+        Some(browser::HIDDEN_VERB) => return ExitCode::from(browser::opener_main()),
         _ => {}
     }
     match parse(&args) {

@@ -176,6 +176,7 @@ fn case_52_a_wrong_secret_is_told_once_for_all_callers_of_the_moment() {
         let refused = ran.fails("invalid_client", 6);
         assert_eq!(refused.json()["error"]["retryable"], json!(false));
         assert!(refused.stderr.contains("`clientSecret`"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("the variable `OAUTH2_CLIENT_SECRET`"), "{}", refused.stderr);
         assert!(!refused.stderr.contains("another-secret") && !refused.stdout.contains("another-secret"));
     }
     // One for each five seconds that the crowd took.
@@ -224,6 +225,13 @@ fn the_name_is_bound_by_its_first_record_and_works_from_it_alone() {
     assert_eq!((&listed[0]["name"], &listed[0]["configured"]), (&json!("bot"), &json!(false)));
     bare.run(&["erase", "bot"]).succeeds();
     bare.run(&["get", "bot"]).fails("not_found", 3);
+    let unnamed = bare.variable("OAUTH2_GRANT", "client_credentials");
+    let refused = unnamed.run(&["get", "bot"]).fails("not_found", 3);
+    assert!(
+        refused.stderr.contains("`OAUTH2_GRANT` is set, but `UPSTREAM_URL` is not"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::draft::{self, Durable};
 use super::file;
 use super::lock::try_flock;
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -220,8 +220,13 @@ impl StateFile {
 }
 
 impl State {
-    /// Remembers a failure as the last error.
+    /// Remembers a failure as the last error. That a login is needed is no news where it is known why there is none.
     pub fn remember(&mut self, failure: &Failure) {
+        let tells_more = |last: &LastError| last.failure.code != Code::InteractionRequired;
+        let is_plain = failure.code == Code::InteractionRequired && self.ended.is_none();
+        if is_plain && self.last_error.as_ref().is_some_and(tells_more) {
+            return;
+        }
         self.last_error = Some(LastError { at: clock::now(), failure: failure.clone() });
     }
 
@@ -284,7 +289,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Code;
     use crate::store::testing::Folder;
 
     fn failure(wait: Option<u64>) -> Failure {

@@ -2,6 +2,8 @@
 
 use crate::URL;
 use crate::support::{Sandbox, server, wait_until};
+use oauthserver::Consent;
+use oauthserver::browser::Decision;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -144,6 +146,25 @@ fn what_went_wrong_is_shown_to_its_end_where_the_command_stands() {
     let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
     let problem = text.lines().find(|line| line.starts_with("  problem ")).unwrap();
     assert!(problem.ends_with("or put the configuration back"), "{text}");
+}
+
+#[test]
+fn the_last_error_is_the_one_that_tells_why() {
+    let server = server(3600);
+    server.reconfigure(|settings| settings.consent = Consent::Form);
+    let sandbox = Sandbox::with(&server);
+    sandbox.person(&["login", "demo"], Decision::Deny).ends("denied", 6);
+    let told = || status(&sandbox, "demo")["last_error"]["code"].clone();
+    assert_eq!(told(), json!("denied"));
+    sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    sandbox.run(&["login", "demo", "--scope", "a\"b"]).fails("usage", 2);
+    assert_eq!(
+        told(),
+        json!("denied"),
+        "that a login is needed is no news, and a slip no fault of the server"
+    );
+    sandbox.login("demo").succeeds();
+    assert_eq!(told(), Value::Null);
 }
 
 #[test]
