@@ -158,6 +158,21 @@ fn a_failure_is_not_shared_with_a_caller_who_has_put_the_configuration_right() {
 }
 
 #[test]
+fn whoever_adds_a_server_again_is_not_told_what_failed_before() {
+    let server = server(Settings::default());
+    let url = server.mcp_url();
+    let add = ["add", "bot", &url, "--grant", "client_credentials", "--client-id", "bot"];
+    let add = [&add[..], &["--client-secret-env", "BOT_SECRET"]].concat();
+    let sandbox = Sandbox::new().variable("BOT_SECRET", "wrong");
+    sandbox.run(&add).succeeds();
+    let refused = sandbox.run(&["get", "bot"]).fails("invalid_client", 6);
+    assert!(refused.stderr.contains("the variable `BOT_SECRET`"), "{}", refused.stderr);
+    let sandbox = sandbox.without_variables().variable("BOT_SECRET", SECRET);
+    sandbox.run(&add).succeeds();
+    sandbox.run(&["get", "bot"]).succeeds();
+}
+
+#[test]
 fn case_52_a_refresh_token_in_the_answer_is_ignored() {
     let patch = Patch::new().set("refresh_token", "rt_that_nobody_asked_for");
     let server = server(Settings { token_answer: patch, ..Settings::default() });
