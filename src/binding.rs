@@ -45,11 +45,15 @@ pub fn template(server: &Server, found: &Discovered, client: &Client) -> Clear {
 pub fn check(server: &Server, clear: &Clear) -> Outcome<()> {
     let differs = first_difference(server, clear);
     differs.map_or(Ok(()), |(field, stored, configured)| {
+        let next = if server.grant.is_unattended() {
+            format!("run `mcp-credential erase {}` to begin anew", server.name)
+        } else {
+            format!("run `mcp-credential login {}` to log in there", server.name)
+        };
         let text = format!(
-            "the stored login was made for {field} {}, but the configuration says {}; run `mcp-credential login {}` to log in there, or put the configuration back",
+            "the stored login was made for {field} {}, but the configuration says {}; {next}, or put the configuration back",
             one_line(&stored),
-            one_line(&configured),
-            server.name
+            one_line(&configured)
         );
         Err(Failure::new(Code::UrlMismatch, text).of_server(&server.name))
     })
@@ -158,7 +162,8 @@ pub fn check_stated(name: &str, bound: &str, stated: &str) -> Outcome<()> {
         return Ok(());
     }
     let text = format!(
-        "the name is bound to {}, but the caller asks for {}; no token is given out",
+        "the name is bound to {}, but the caller asks for {}; no token is given out; `mcp-credential list` shows which name \
+         stands for which URL",
         one_line(bound),
         one_line(stated)
     );

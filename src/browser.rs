@@ -7,13 +7,14 @@
 //!
 //! It knows no OAuth but the rule of [`safe_to_open`], which both sides ask. Limits: a browser that starts
 //! and then fails is not noticed, so the URL must be shown as well; a text browser has no terminal here;
-//! a relative path in `$BROWSER` is not found, because the opener works in the root directory.
+//! a relative path in `$BROWSER` is looked for in the root directory, where the opener works.
 
+use crate::config::Environment;
 use crate::config::environment::SECRET_VARIABLES;
 use crate::oauth::open::{MAX_URL, safe_to_open};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,9 +27,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Exit status of an opener that found no browser.
-const NO_BROWSER: i32 = 1;
+const NO_BROWSER: u8 = 1;
 /// Exit status of an opener that refused its URL.
-const REFUSED: i32 = 2;
+const REFUSED: u8 = 2;
+/// Exit status of an opener whose `$BROWSER` names no program. Another browser is not what was asked for.
+const NOT_STARTABLE: u8 = 4;
 
 /// Opens `url`, which must have passed [`safe_to_open`], in the person's browser. Besides
 /// [`SECRET_VARIABLES`], the browser does not get the variables `env_to_remove`.
@@ -42,17 +45,42 @@ pub fn open(url: &str, env_to_remove: &[&str]) -> Result<(), String> {
 /// What the hidden verb does: reads one URL from stdin, judges it once more and opens it. Returns the exit
 /// status; prints nothing.
 #[must_use]
-pub fn opener_main() -> i32 {
-    opener(&mut io::stdin().lock(), &|url| webbrowser::open(url))
+pub fn opener_main() -> u8 {
+    let environment = Environment::from_process();
+    opener(&mut io::stdin().lock(), &|url| {
+        if names_no_program(&environment) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        webbrowser::open(url)
+    })
 }
 
-fn opener(input: &mut dyn Read, start: &dyn Fn(&str) -> io::Result<()>) -> i32 {
+/// Whether `$BROWSER` is set and none of its commands can be found. Only some systems heed it.
+fn names_no_program(environment: &Environment) -> bool {
+    let Some(commands) = environment.raw("BROWSER") else { return false };
+    let folders = environment.raw("PATH").unwrap_or_default();
+    let is_there = |program: &str| {
+        // A relative path is looked for in the root directory, where the opener works.
+        program.contains('/') && Path::new("/").join(program).is_file()
+            || !program.contains('/')
+                && std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
+    };
+    let commands = commands.to_string_lossy();
+    let mut programs = commands.split(':').filter_map(|command| command.split_whitespace().next());
+    cfg!(all(unix, not(target_os = "macos"))) && !programs.any(is_there)
+}
+
+fn opener(input: &mut dyn Read, start: &dyn Fn(&str) -> io::Result<()>) -> u8 {
     let mut url = String::new();
     let read = input.take(MAX_URL as u64 + 1).read_to_string(&mut url);
     if read.is_err() || safe_to_open(&url).as_deref() != Ok(url.as_str()) {
         return REFUSED;
     }
-    start(&url).map_or(NO_BROWSER, |()| 0)
+    match start(&url) {
+        Ok(()) => 0,
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => NOT_STARTABLE,
+        Err(_) => NO_BROWSER,
+    }
 }
 
 /// The program that opens a browser, and how long it is watched.
@@ -130,8 +158,13 @@ fn watch(mut child: Child, until: Instant) -> Result<(), String> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) if status.code() == Some(NO_BROWSER) => {
+            Ok(Some(status)) if status.code() == Some(NO_BROWSER.into()) => {
                 return Err("no browser was found".to_owned());
+            }
+            Ok(Some(status)) if status.code() == Some(NOT_STARTABLE.into()) => {
+                return Err(
+                    "what `BROWSER` names could not be started, and nothing else was tried".to_owned()
+                );
             }
             Ok(Some(status)) => return Err(format!("the browser's opener failed ({status})")),
             Err(error) => return Err(format!("the browser's opener cannot be watched ({error})")),
@@ -152,7 +185,7 @@ mod tests {
     const URL: &str = "https://as.example/authorize?state=s&x=%7C";
 
     /// The exit status for `input`, and what was opened.
-    fn opened(input: &[u8], result: fn() -> io::Result<()>) -> (i32, Vec<String>) {
+    fn opened(input: &[u8], result: fn() -> io::Result<()>) -> (u8, Vec<String>) {
         let opened = RefCell::new(Vec::new());
         let start = |url: &str| {
             opened.borrow_mut().push(url.to_owned());

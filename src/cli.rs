@@ -1,7 +1,9 @@
 //! What the user typed: clap structs, nothing else.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
+use std::ops::RangeInclusive;
 
 const EXAMPLES: &str = "\
 First use:
@@ -52,6 +54,32 @@ pub enum Verb {
     ClientMetadata(ClientMetadataArgs),
 }
 
+/// The longest time that may be typed, in seconds: a day.
+const LONGEST: u64 = 86_400;
+
+fn version(typed: &str) -> Result<u8, &'static str> {
+    if typed == "1" { Ok(1) } else { Err("this program speaks version 1 alone") }
+}
+
+/// A time that a call waits.
+fn wait(typed: &str) -> Result<u64, String> {
+    seconds(typed, 0..=LONGEST)
+}
+
+/// A time that a person has.
+fn patience(typed: &str) -> Result<u64, String> {
+    seconds(typed, 1..=LONGEST)
+}
+
+fn life(typed: &str) -> Result<u64, String> {
+    typed.parse().map_err(|_| "it must be whole seconds, 0 or more".to_owned())
+}
+
+fn seconds(typed: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let number = typed.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("it must be whole seconds from {} to {}", range.start(), range.end()))
+}
+
 /// Options of every verb.
 #[derive(Debug, Args)]
 pub struct Common {
@@ -59,8 +87,7 @@ pub struct Common {
     #[arg(long, value_name = "LEVEL", value_parser = crate::logging::level)]
     pub log: Option<LevelFilter>,
     /// The version of the protocol that the caller was written for; this program speaks 1
-    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true,
-        value_parser = clap::value_parser!(u8).range(1..=1))]
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = version)]
     pub protocol: u8,
 }
 
@@ -109,7 +136,7 @@ pub struct TokenArgs {
     #[arg(long, conflicts_with = "name")]
     pub from_env: bool,
     /// How long a call without a person may take, in seconds [default: 8, or timeoutSeconds]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = wait)]
     pub timeout: Option<u64>,
     /// Whether a browser login may start where only a person can help [default: auto, or `interactive` of the
     /// configuration]
@@ -139,7 +166,7 @@ pub struct GetArgs {
     #[command(flatten)]
     pub token: TokenArgs,
     /// Ask for a token that lives at least this long, in seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = life)]
     pub min_ttl: Option<u64>,
     /// Whether to ask the server about a cached token first [default: auto for headers, else never]
     #[arg(long, value_enum, value_name = "WHEN")]
@@ -155,7 +182,7 @@ pub struct RefreshArgs {
     pub token: TokenArgs,
     /// `generation` of the answer whose token the server rejected; if another token is stored by now, that one is
     /// printed, without a request [default: that of the stored token]
-    #[arg(long, value_name = "GENERATION")]
+    #[arg(long, value_name = "GENERATION", value_parser = NonEmptyStringValueParser::new())]
     pub rejected_generation: Option<String>,
 }
 
@@ -182,7 +209,7 @@ pub struct EraseArgs {
     #[arg(long, value_name = "-", value_parser = ["-"], hide_possible_values = true)]
     pub request: Option<String>,
     /// Leave a newer token alone: erase only if this generation is still the stored one
-    #[arg(long, value_name = "GENERATION")]
+    #[arg(long, value_name = "GENERATION", value_parser = NonEmptyStringValueParser::new())]
     pub if_generation: Option<String>,
     /// What to take away
     #[arg(long, value_enum, default_value_t)]
@@ -191,7 +218,7 @@ pub struct EraseArgs {
     #[arg(long)]
     pub revoke: bool,
     /// How long to wait for a refresh under way, in seconds [default: as long as one can last]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = wait)]
     pub timeout: Option<u64>,
     /// Options of every verb
     #[command(flatten)]
@@ -224,7 +251,7 @@ pub struct LoginArgs {
     #[arg(long, conflicts_with_all = ["interactive", "device"])]
     pub paste: bool,
     /// How long the login may take, in seconds [default: 300, or callbackTimeoutSeconds]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = patience)]
     pub timeout: Option<u64>,
     /// Options of every verb
     #[command(flatten)]
@@ -250,7 +277,7 @@ pub struct LogoutArgs {
     #[arg(long, value_enum, default_value_t)]
     pub scope: LogoutScope,
     /// How long to wait for a refresh under way, in seconds [default: as long as one can last]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = wait)]
     pub timeout: Option<u64>,
     /// Options of every verb
     #[command(flatten)]

@@ -9,6 +9,7 @@ use crate::commands::{
 use crate::config::Environment;
 use crate::failure::{Code, Failure, Outcome};
 use crate::{browser, logging, reply, worker};
+use clap::error::ErrorKind;
 use clap::{Args, FromArgMatches, Parser};
 use log::LevelFilter;
 use std::ffi::OsString;
@@ -25,7 +26,7 @@ pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     match args.get(1).and_then(|verb| verb.to_str()) {
         Some(worker::VERB) => return hidden(worker::run().is_ok()),
-        Some(browser::HIDDEN_VERB) => return hidden(browser::opener_main() == 0),
+        Some(browser::HIDDEN_VERB) => return ExitCode::from(browser::opener_main()),
         _ => {}
     }
     match parse(&args) {
@@ -126,12 +127,22 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     let text = error.render().to_string();
     let verb = args.get(1).and_then(|verb| verb.to_str()).unwrap_or_default();
     if MACHINE_VERBS.contains(&verb) {
-        let message = format!("{}; see `mcp-credential {verb} --help`", first_paragraph(&text));
+        let message =
+            format!("{}{}; see `mcp-credential {verb} --help`", first_paragraph(&text), or_else(error, verb));
         reply::failure(&Failure::new(Code::Usage, message), !asks_for_other_format(args));
     } else {
         let _ = std::io::stderr().write_all(escaped(&text).as_bytes());
     }
     ExitCode::from(Code::Usage.exit_status())
+}
+
+/// The other ways to name a server, for whoever named none.
+fn or_else(error: &clap::Error, verb: &str) -> &'static str {
+    match (error.kind(), verb) {
+        (ErrorKind::MissingRequiredArgument, "erase") => " or `--request -`",
+        (ErrorKind::MissingRequiredArgument, _) => " or `--from-env` or `--request -`",
+        _ => "",
+    }
 }
 
 /// What clap says before usage and tips, as one line: a program's log has room for no more.

@@ -10,9 +10,19 @@ pub const LINE_LIMIT: usize = 200;
 /// control and invisible characters are written as `\u{…}`, and the rest is cut with an ellipsis.
 #[must_use]
 pub fn one_line(text: &str) -> String {
+    cut(plain(text.chars().take(LINE_LIMIT * 4)))
+}
+
+/// The same without a limit, for a message of this program, whose foreign parts were cut when it was made.
+#[must_use]
+pub fn whole_line(text: &str) -> String {
+    plain(text.chars())
+}
+
+fn plain(text: impl Iterator<Item = char>) -> String {
     let mut line = String::new();
     let mut blank = false;
-    for character in text.chars().take(LINE_LIMIT * 4) {
+    for character in text {
         if matches!(character, ' ' | '\t' | '\n' | '\r') {
             blank = !line.is_empty();
             continue;
@@ -22,7 +32,7 @@ pub fn one_line(text: &str) -> String {
         }
         push_shown(&mut line, character);
     }
-    cut(line)
+    line
 }
 
 fn push_shown(line: &mut String, character: char) {
@@ -75,6 +85,12 @@ mod tests {
     #[test]
     fn lines_are_joined_and_trimmed() {
         assert_eq!(one_line("\r\n one\n\n two \t"), "one two");
+    }
+
+    #[test]
+    fn a_message_of_this_program_is_shown_to_its_end_and_as_plainly() {
+        let text = format!("{}\r\n\x1b next", "x".repeat(10_000));
+        assert_eq!(whole_line(&text), format!("{} \\u{{1b}} next", "x".repeat(10_000)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::binding;
 use crate::broker::{Redeemed, Seed, Vault};
 use crate::clock;
-use crate::config::{Environment, Network, SecretSource, Secrets, Seeds, Server};
+use crate::config::{self, Environment, Network, SecretSource, Secrets, Seeds, Server};
 use crate::failure::{Failure, Outcome};
 use crate::oauth::challenge::Challenge;
 use crate::store::Slot;
@@ -82,8 +82,13 @@ impl<'a> StoreVault<'a> {
         if !matches!(task, Task::Renew { .. }) {
             server.seeds = Seeds::default();
         }
-        let job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task);
+        let mut job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task);
+        job.mark = self.mark();
         worker::redeem(lock, &job, deadline)
+    }
+
+    fn mark(&self) -> u64 {
+        config::mark(self.server, self.network, self.environment)
     }
 
     /// A record that another process has put there for another server, issuer or client is no answer,
@@ -119,7 +124,10 @@ impl Vault for StoreVault<'_> {
     }
 
     fn shared_failure(&self, generation: &str) -> Option<Failure> {
-        self.slot.state().read().shared_failure(generation, clock::now())
+        let state = self.slot.state().read();
+        let shared = state.shared_failure(generation, clock::now())?;
+        // Who has put the configuration right must not be told what was wrong with it.
+        state.is_shared_with(self.mark()).then_some(shared)
     }
 
     fn ended(&self) -> Option<String> {

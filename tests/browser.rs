@@ -146,7 +146,7 @@ fn arguments(name: &str, template: &str) -> String {
 #[test]
 fn case_24_a_browser_template_gets_the_url_as_one_argument() {
     if std::env::var_os(INSIDE).is_some() {
-        std::process::exit(browser::opener_main());
+        std::process::exit(browser::opener_main().into());
     }
     assert_eq!(arguments("plain", "BROWSER"), format!("{URL}\n"));
     assert_eq!(arguments("template", "BROWSER --new %s --last"), format!("--new\n{URL}\n--last\n"));

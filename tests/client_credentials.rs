@@ -4,8 +4,9 @@ mod support;
 
 use oauthserver::{AuthMethod, Client, Logged, OAuthServer, Patch, Settings};
 use serde_json::json;
+use std::fs;
 use std::time::Duration;
-use support::{Sandbox, serve, wait_until_stale};
+use support::{Sandbox, serve, wait_until, wait_until_stale};
 
 const SECRET: &str = "s3cret-of-the-bot+%/=";
 
@@ -94,6 +95,84 @@ fn a_stale_token_is_granted_anew_without_a_person() {
 }
 
 #[test]
+fn a_token_of_another_client_is_forgotten_by_erase_since_no_login_helps() {
+    let server = server(Settings::default());
+    let sandbox = environment(&server);
+    sandbox.run(&["get", "bot"]).succeeds();
+    server.reconfigure(|settings| settings.clients.push(Client::confidential("other", SECRET)));
+    let sandbox = sandbox.variable("OAUTH2_CLIENT_ID", "other");
+    let refused = sandbox.run(&["get", "bot"]).fails("url_mismatch", 5);
+    assert!(refused.stderr.contains("`mcp-credential erase bot`"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("mcp-credential login"), "{}", refused.stderr);
+    sandbox.run(&["erase", "bot"]).succeeds();
+    assert_eq!(sandbox.run(&["get", "bot"]).succeeds().text("source"), "granted");
+}
+
+#[test]
+fn a_token_that_the_next_get_grants_anew_is_shown_as_stale_and_no_login_is_spoken_of() {
+    let server = server(Settings { access_token_ttl: Duration::from_secs(1), ..Settings::default() });
+    let sandbox = environment(&server);
+    sandbox.write_config(&json!({"servers": {"bot": {
+        "url": server.mcp_url(),
+        "oauth2": {"grant": "client_credentials", "clientId": "bot", "clientSecretEnv": "OAUTH2_CLIENT_SECRET"},
+    }}}));
+    assert!(sandbox.run(&["list"]).succeeds().stdout.starts_with("bot  no token yet  "));
+    let first = sandbox.run(&["get", "bot"]).succeeds();
+    wait_until(first.json()["expires_at"].as_u64().unwrap());
+    for verb in ["list", "status"] {
+        let listed = sandbox.run(&[verb, "--format", "json"]).succeeds().json();
+        assert_eq!(listed[0]["state"], json!("stale"), "{verb}");
+        assert!(sandbox.run(&[verb]).succeeds().stdout.contains("will be renewed"), "{verb}");
+    }
+    fs::remove_file(sandbox.state("config.json")).unwrap();
+    let listed = sandbox.run(&["list", "--format", "json"]).succeeds().json();
+    assert_eq!((&listed[0]["state"], &listed[0]["configured"]), (&json!("stale"), &json!(true)));
+    let listed = sandbox.without_variables().run(&["list", "--format", "json"]).succeeds().json();
+    assert_eq!(listed[0]["state"], json!("expired"), "nobody knows the client any more");
+}
+
+#[test]
+fn a_failure_is_not_shared_with_a_caller_who_has_put_the_configuration_right() {
+    let server = server(Settings::default());
+    let sandbox = Sandbox::new();
+    let secret = sandbox.home().join("secret");
+    fs::write(&secret, "wrong").unwrap();
+    let file = secret.to_str().unwrap();
+    let url = server.mcp_url();
+    let add =
+        ["add", "bot", &url, "--grant", "client_credentials", "--client-secret-file", file, "--client-id"];
+    let refused = || {
+        for _ in 0..2 {
+            sandbox.run(&["get", "bot"]).fails("invalid_client", 6);
+        }
+    };
+    let asked = || server.token_requests().len();
+    sandbox.run(&[&add[..], &["nobody"]].concat()).succeeds();
+    refused();
+    let added = sandbox.run(&[&add[..7], &["--client-id", "bot"]].concat()).succeeds();
+    assert!(added.stderr.contains("next: mcp-credential get bot"), "{added:?}");
+    refused();
+    fs::write(&secret, SECRET).unwrap();
+    sandbox.run(&["get", "bot"]).succeeds();
+    assert!(asked() >= 3, "{}", asked());
+}
+
+#[test]
+fn whoever_adds_a_server_again_is_not_told_what_failed_before() {
+    let server = server(Settings::default());
+    let url = server.mcp_url();
+    let add = ["add", "bot", &url, "--grant", "client_credentials", "--client-id", "bot"];
+    let add = [&add[..], &["--client-secret-env", "BOT_SECRET"]].concat();
+    let sandbox = Sandbox::new().variable("BOT_SECRET", "wrong");
+    sandbox.run(&add).succeeds();
+    let refused = sandbox.run(&["get", "bot"]).fails("invalid_client", 6);
+    assert!(refused.stderr.contains("the variable `BOT_SECRET`"), "{}", refused.stderr);
+    let sandbox = sandbox.without_variables().variable("BOT_SECRET", SECRET);
+    sandbox.run(&add).succeeds();
+    sandbox.run(&["get", "bot"]).succeeds();
+}
+
+#[test]
 fn case_52_a_refresh_token_in_the_answer_is_ignored() {
     let patch = Patch::new().set("refresh_token", "rt_that_nobody_asked_for");
     let server = server(Settings { token_answer: patch, ..Settings::default() });
@@ -112,6 +191,7 @@ fn case_52_a_wrong_secret_is_told_once_for_all_callers_of_the_moment() {
         let refused = ran.fails("invalid_client", 6);
         assert_eq!(refused.json()["error"]["retryable"], json!(false));
         assert!(refused.stderr.contains("`clientSecret`"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("the variable `OAUTH2_CLIENT_SECRET`"), "{}", refused.stderr);
         assert!(!refused.stderr.contains("another-secret") && !refused.stdout.contains("another-secret"));
     }
     // One for each five seconds that the crowd took.
@@ -160,6 +240,13 @@ fn the_name_is_bound_by_its_first_record_and_works_from_it_alone() {
     assert_eq!((&listed[0]["name"], &listed[0]["configured"]), (&json!("bot"), &json!(false)));
     bare.run(&["erase", "bot"]).succeeds();
     bare.run(&["get", "bot"]).fails("not_found", 3);
+    let unnamed = bare.variable("OAUTH2_GRANT", "client_credentials");
+    let refused = unnamed.run(&["get", "bot"]).fails("not_found", 3);
+    assert!(
+        refused.stderr.contains("`OAUTH2_GRANT` is set, but `UPSTREAM_URL` is not"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ import json
 import os
 import subprocess
 import sys
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 STATELESS = "2026-07-28"  # since this revision there is no `initialize`
@@ -102,6 +102,12 @@ class Client:
 
 
 def main(name, url, tool=None, arguments="{}"):
+    try:
+        arguments = json.loads(arguments)
+        if not isinstance(arguments, dict):
+            raise ValueError
+    except ValueError:
+        sys.exit("mcp_client: ARGUMENTS must be a JSON object")
     client = Client(name, url, os.environ.get("MCP_PROTOCOL_VERSION", STATELESS))
     if client.revision < STATELESS:
         hello = {"protocolVersion": client.revision, "clientInfo": CLIENT, "capabilities": {}}
@@ -109,10 +115,13 @@ def main(name, url, tool=None, arguments="{}"):
         client.request("notifications/initialized", {}, has_result=False)
     print(json.dumps(client.request("tools/list", {})))
     if tool:
-        print(json.dumps(client.request("tools/call", {"name": tool, "arguments": json.loads(arguments)})))
+        print(json.dumps(client.request("tools/call", {"name": tool, "arguments": arguments})))
 
 
 if __name__ == "__main__":
     if not 3 <= len(sys.argv) <= 5:
         sys.exit("usage: mcp_client.py NAME URL [TOOL [ARGUMENTS]]")
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (OSError, HTTPException, ValueError) as problem:  # no server there, or no helper, or no JSON
+        sys.exit(f"mcp_client: {sys.argv[2]}: {problem}")

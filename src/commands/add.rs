@@ -1,11 +1,12 @@
 //! `add NAME URL`: NAME stands for URL from now on.
 
+use super::session::store_of;
 use crate::cli::AddArgs;
-use crate::config::Environment;
 use crate::config::edit::{self, Draft, NewServer};
+use crate::config::{self, Environment, Loaded};
 use crate::failure::Outcome;
 use crate::reply;
-use crate::store::config_file;
+use crate::store::{Slot, config_file};
 
 /// Runs the verb.
 ///
@@ -14,11 +15,23 @@ use crate::store::config_file;
 /// stands for another URL already, `cache_unwritable`.
 pub fn run(args: &AddArgs, environment: &Environment) -> Outcome<()> {
     write(&args.name, &new_server(args), environment)?;
-    let unattended = ["client_credentials", "jwt_bearer", "enterprise_managed"];
-    let needs_login = args.grant.as_deref().is_none_or(|grant| !unattended.contains(&grant));
-    let next = if needs_login { "login" } else { "get" };
+    let loaded = config::load(&args.name, environment);
+    if let Ok(loaded) = &loaded {
+        forget_failure(&args.name, loaded);
+    }
+    // The entry as a whole says it, and so may the environment.
+    let unattended = loaded.ok().and_then(|loaded| loaded.server).is_some_and(|s| s.grant.is_unattended());
+    let next = if unattended { "get" } else { "login" };
     reply::note(&format!("{} stands for {}; next: mcp-credential {next} {}", args.name, args.url, args.name));
     Ok(())
+}
+
+/// Whoever adds has put something right: the next call asks again.
+fn forget_failure(name: &str, loaded: &Loaded) {
+    let store = store_of(loaded);
+    if store.cache().is_dir() && store.check().is_ok() {
+        Slot::new(&store, name).state().update(|state| state.shared = None);
+    }
 }
 
 fn new_server(args: &AddArgs) -> NewServer {

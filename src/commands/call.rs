@@ -67,6 +67,14 @@ impl Typed<'_> {
     /// `usage` for a bad object, a contradiction, or a URL of two servers; `not_found` for one of none; `deadline`
     /// where standard input does not end.
     pub fn call(self, environment: &Environment) -> Outcome<Call> {
+        let typed = self.name.filter(|name| config::name::check(name).is_ok());
+        self.understood(environment).map_err(|failure| match typed {
+            Some(name) => failure.of_server(name),
+            None => failure,
+        })
+    }
+
+    fn understood(&self, environment: &Environment) -> Outcome<Call> {
         let began = Instant::now();
         let object = if self.by_object { request::read(self.reading())? } else { Request::default() };
         let name = agreed("the server", self.name, object.server.as_deref())?.map(str::to_owned);

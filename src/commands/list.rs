@@ -11,7 +11,7 @@ use crate::reply;
 /// # Errors
 /// Those of the configuration as a whole; a single bad entry is listed with what is wrong with it.
 pub fn run(args: &ListArgs, environment: &Environment) -> Outcome<()> {
-    let summaries = status::all(&config::load_all(environment)?)?;
+    let summaries = status::all(&config::load_all(environment)?, environment)?;
     match args.format {
         ListFormat::Json => reply::document(&summaries.iter().map(Summary::brief).collect::<Vec<_>>()),
         ListFormat::Text if summaries.is_empty() => {

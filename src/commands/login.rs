@@ -32,7 +32,10 @@ pub fn run(args: &LoginArgs, environment: &Environment) -> Outcome<()> {
 
 fn log_in(session: &Session, args: &LoginArgs) -> Outcome<Answer> {
     if session.server.grant.is_unattended() {
-        let text = "this server is configured with a grant that needs no login; use `mcp-credential get`";
+        let name = &session.server.name;
+        let text = format!(
+            "this server is configured with a grant that needs no login; run `mcp-credential get {name}`"
+        );
         return Err(Failure::new(Code::Usage, text));
     }
     let opening = match interactive(&session.server, args.interactive) {

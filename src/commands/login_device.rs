@@ -242,8 +242,10 @@ impl Login<'_> {
 
     fn timed_out(&self) -> Failure {
         let name = &self.session.server.name;
-        let text =
-            format!("nobody finished the login in time; run `mcp-credential login {name}` for a new code");
+        let text = format!(
+            "nobody finished the login in time; run `mcp-credential login {name}` for a new code (`--timeout` or \
+             `callbackTimeoutSeconds` gives more time)"
+        );
         Failure::new(Code::Deadline, text).of_server(name)
     }
 }

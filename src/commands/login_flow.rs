@@ -191,7 +191,8 @@ fn lead(
     let registered = login_client::find_or_register(session, &http, &found, false)?;
     let registered = stale::replaced(session, &http, &found, registered)?;
     let dpop = dpop::for_login(&session.server, &found)?;
-    let code = ask_person(session, &found, &registered, dpop.as_ref(), way.opening, deadline)?;
+    let code = ask_person(session, &found, &registered, dpop.as_ref(), way.opening, deadline)
+        .map_err(|failure| stale::advised(session, &registered, failure))?;
     exchange(session, vault, &found, &registered, dpop, code)
 }
 

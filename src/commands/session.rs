@@ -6,6 +6,7 @@ use crate::binding;
 use crate::broker::Wish;
 use crate::browser;
 use crate::cli::InteractiveArg;
+use crate::config::environment::CLIENT_SECRET;
 use crate::config::{self, Environment, Interactive, Loaded, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::reply;
@@ -119,12 +120,30 @@ impl<'e> Session<'e> {
         browser::open(url, &own.into_iter().chain(others.iter().map(String::as_str)).collect::<Vec<_>>())
     }
 
+    /// Whoever corrects a secret has to know where it came from: a variable takes the place of what the file says.
+    fn with_origin_of_secret(&self, failure: Failure) -> Failure {
+        let source = &self.server.client_secret;
+        let variable = match source.variable() {
+            _ if failure.code != Code::InvalidClient || !source.is_given() => None,
+            None => self.environment.has_client_secret().then_some(CLIENT_SECRET),
+            named => named,
+        };
+        match variable.filter(|variable| !failure.message.contains(variable)) {
+            Some(variable) => {
+                let text = format!("{}; the secret came from the variable `{variable}`", failure.message);
+                failure.saying(text)
+            }
+            None => failure,
+        }
+    }
+
     /// Keeps a failure for `status`, since stderr may be lost, and names the server in it.
     #[must_use]
     pub fn remember(&self, failure: Failure) -> Failure {
-        let failure = failure.of_server(&self.server.name);
-        // Only where something is kept already: a failure must not be the first thing that is written.
-        if self.store.cache().is_dir() && self.store.check().is_ok() {
+        let failure = self.with_origin_of_secret(failure).of_server(&self.server.name);
+        // Only where something is kept already: a failure must not be the first thing that is written. A slip at the
+        // keyboard says nothing of the server.
+        if failure.code != Code::Usage && self.store.cache().is_dir() && self.store.check().is_ok() {
             self.slot().state().update(|state| state.remember(&failure));
         }
         failure
@@ -165,6 +184,12 @@ pub fn unknown(name: &str, store: &Store, environment: &Environment) -> Failure 
     let hint = match near.as_slice() {
         [] => format!("add it with `mcp-credential add {name} URL`, or see `mcp-credential list`"),
         near => format!("did you mean {}?", near.join(" or ")),
+    };
+    let hint = match environment.lacks_url() {
+        Some(variable) => format!(
+            "`{variable}` is set, but `UPSTREAM_URL` is not: set it to the URL of the server that the environment describes; else {hint}"
+        ),
+        None => hint,
     };
     Failure::new(Code::NotFound, format!("no server of this name is configured; {hint}")).of_server(name)
 }

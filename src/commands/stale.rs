@@ -8,7 +8,7 @@
 use super::login_client::{self, Registered};
 use super::login_flow::endpoint_of;
 use super::session::{Session, say};
-use crate::failure::Outcome;
+use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::http::Http;
 use crate::oauth::login::{Authorization, refusal_of_page};
@@ -47,6 +47,23 @@ pub fn replaced(
         });
     }
     Ok(registered)
+}
+
+/// The failure of a login with a registration of before: that its page refused the client, only the person saw.
+#[must_use]
+pub fn advised(session: &Session, registered: &Registered, failure: Failure) -> Failure {
+    if failure.code != Code::Deadline || !(registered.is_old && registered.client.dynamic) {
+        return failure;
+    }
+    let renewed = session.slot().state().read().unfinished.is_some_and(|login| login.renewed);
+    let name = &session.server.name;
+    let next = if renewed {
+        format!("forget it with `mcp-credential erase {name} --scope client` first")
+    } else {
+        "run the login again all the same: it registers a new client where that one is refused".to_owned()
+    };
+    let text = format!("{}; if the page showed an error about the client, {next}", failure.message);
+    failure.saying(text)
 }
 
 /// The status with which the authorization page refuses a client in doubt.

@@ -4,12 +4,13 @@ use super::switches;
 use crate::binding;
 use crate::cli::{ListFormat, StatusArgs};
 use crate::clock::{self, rfc3339};
-use crate::config::{self, AllServers, Environment, Server};
+use crate::config::{self, AllServers, Environment, Grant, Server};
 use crate::failure::{Failure, Outcome};
+use crate::oauth::url::same_server;
 use crate::reply;
 use crate::store::state::LastError;
 use crate::store::{Slot, Store};
-use crate::text::one_line;
+use crate::text::{one_line, whole_line};
 use crate::token::{Clear, DPOP};
 use serde_json::{Map, Value, json};
 
@@ -21,7 +22,7 @@ pub struct Summary {
     /// Its URL, from the configuration, else from its record.
     pub url: Option<String>,
     configured: bool,
-    grant: Option<&'static str>,
+    grant: Option<Grant>,
     record: Outcome<Option<Clear>>,
     trouble: Option<Failure>,
     last_error: Option<LastError>,
@@ -38,7 +39,7 @@ pub struct Summary {
 pub fn run(args: &StatusArgs, environment: &Environment) -> Outcome<()> {
     let summaries = match &args.name {
         Some(name) => vec![one(name, environment)?],
-        None => all(&config::load_all(environment)?)?,
+        None => all(&config::load_all(environment)?, environment)?,
     };
     match (args.format, &args.name) {
         (ListFormat::Json, Some(_)) => reply::document(&summaries.first().map(Summary::full)),
@@ -63,7 +64,7 @@ fn one(name: &str, environment: &Environment) -> Outcome<Summary> {
 ///
 /// # Errors
 /// `cache_damaged` when the store's directory cannot be read.
-pub fn all(servers: &AllServers) -> Outcome<Vec<Summary>> {
+pub fn all(servers: &AllServers, environment: &Environment) -> Outcome<Vec<Summary>> {
     let store_at = |cache: &std::path::Path| {
         let key = crate::config::KeySource::File;
         Store::new(servers.machine.state_dir.clone(), Some(cache.to_owned()), key)
@@ -76,10 +77,19 @@ pub fn all(servers: &AllServers) -> Outcome<Vec<Summary>> {
     let store = store_at(&servers.machine.cache_dir);
     for name in store.names()? {
         if !summaries.iter().any(|summary| summary.name == name) {
-            summaries.push(Summary::new(&name, None, &store));
+            let alone = of_environment(&name, &store, environment);
+            summaries.push(Summary::new(&name, alone.map(Ok), &store));
         }
     }
     Ok(summaries)
+}
+
+/// The server that the environment alone defines, where the record of `name` is for it. Under other names the
+/// environment means the same server, and says nothing of theirs.
+fn of_environment(name: &str, store: &Store, environment: &Environment) -> Option<Server> {
+    let server = config::load(name, environment).ok()?.server?;
+    let clear = Slot::new(store, name).peek_clear().ok()??;
+    same_server(&server.url, &clear.url).then_some(server)
 }
 
 impl Summary {
@@ -103,7 +113,7 @@ impl Summary {
             name: one_line(name),
             url: server.as_ref().map(|s| s.url.clone()).or_else(|| clear.map(|clear| clear.url.clone())),
             configured,
-            grant: server.as_ref().map(|s| s.grant.as_str()).or_else(|| clear.map(|c| c.grant.as_str())),
+            grant: server.as_ref().map(|server| server.grant).or_else(|| clear.map(|clear| clear.grant)),
             switches: server.as_ref().map(|server| switches::of(server, clear)).unwrap_or_default(),
             skew: server.as_ref().map_or(0, |server| server.refresh_skew_seconds),
             record,
@@ -123,17 +133,25 @@ impl Summary {
             Ok(None) => "none",
             Ok(Some(clear)) if clear.is_fresh(now, self.skew) => "fresh",
             Ok(Some(clear)) if clear.is_alive(now) || clear.can_refresh => "stale",
+            // Its client is known, and no person is needed.
+            Ok(Some(_)) if self.configured && self.is_unattended() => "stale",
             Ok(Some(_)) => "expired",
         }
+    }
+
+    fn is_unattended(&self) -> bool {
+        self.grant.is_some_and(Grant::is_unattended)
     }
 
     /// The state in words.
     #[must_use]
     pub fn state_text(&self) -> &'static str {
         match self.state() {
+            "none" if self.is_unattended() => "no token yet",
             "none" => "no login",
             "fresh" => "valid",
             "stale" => "will be renewed",
+            "expired" if self.is_unattended() => "ended",
             "expired" => "login needed",
             "damaged" => "damaged",
             _ => "unusable",
@@ -146,7 +164,7 @@ impl Summary {
         let mut object = Map::new();
         object.insert("name".into(), json!(self.name));
         object.insert("url".into(), json!(self.url));
-        object.insert("grant".into(), json!(self.grant));
+        object.insert("grant".into(), json!(self.grant.map(Grant::as_str)));
         object.insert("configured".into(), json!(self.configured));
         object.insert("state".into(), json!(self.state()));
         if let Some(failure) = self.problem() {
@@ -185,44 +203,63 @@ impl Summary {
     }
 
     fn text(&self) -> String {
-        let mut lines = vec![format!("{}: {}", self.name, self.state_text())];
-        let mut say = |what: &str, value: Option<&str>| {
-            lines.extend(value.map(|value| format!("  {what:<16}{}", one_line(value))));
-        };
-        say("url", self.url.as_deref());
-        say("grant", self.grant);
+        let mut lines = Lines(vec![format!("{}: {}", self.name, self.state_text())]);
+        lines.say("url", self.url.as_deref());
+        lines.say("grant", self.grant.map(Grant::as_str));
         if !self.configured {
-            say("configuration", Some("none; known from its stored login alone"));
+            lines.say("configuration", Some("none; known from its stored login alone"));
         }
         for switch in &self.switches {
-            say("switch", Some(&switches::line(switch)));
+            lines.say("switch", Some(&switches::line(switch)));
         }
-        say("problem", self.problem().map(|failure| failure.message.as_str()));
+        lines.tell("problem", self.problem().map(|failure| failure.message.as_str()));
         if let Ok(Some(clear)) = &self.record {
-            say("issuer", clear.issuer.as_deref());
-            say("token endpoint", Some(&clear.token_endpoint));
-            say("resource", clear.resource.as_deref());
-            say("bound to a key", (clear.token_type == DPOP).then_some("yes (DPoP)"));
-            say("client", Some(clear.client_id.as_str()).filter(|id| !id.is_empty()));
-            say("authentication", Some(clear.token_endpoint_auth_method.as_str()));
-            say("scopes", clear.scopes.as_ref().map(|scopes| scopes.join(" ")).as_deref());
-            say("asked for", narrowed(clear).as_deref());
-            say("obtained", Some(&rfc3339(clear.obtained_at)));
-            say("expires", Some(&clear.expires_at.map_or_else(|| "unknown".to_owned(), rfc3339)));
-            say("refresh token", Some(if clear.can_refresh { "yes" } else { "no" }));
-            say("generation", Some(&clear.generation));
+            lines.record(clear);
         }
         let off = self
             .probe_off_until
             .map(|until| format!("the server refuses new tokens; it is not asked until {}", rfc3339(until)));
-        say("verification", off.as_deref());
-        say("login ended", self.ended.as_deref());
+        lines.say("verification", off.as_deref());
+        lines.tell("login ended", self.ended.as_deref());
         let last = self.last_error.as_ref();
-        say(
+        lines.tell(
             "last error",
-            last.map(|last| format!("{} at {}", last.failure.message, rfc3339(last.at))).as_deref(),
+            last.map(|last| format!("{}: {}", rfc3339(last.at), last.failure.message)).as_deref(),
         );
-        lines.join("\n")
+        lines.0.join("\n")
+    }
+}
+
+/// What `status` says of one server to people.
+struct Lines(Vec<String>);
+
+impl Lines {
+    fn say(&mut self, what: &str, value: Option<&str>) {
+        self.push(what, value.map(one_line));
+    }
+
+    /// The same for a message of this program: what it says to do next stands at its end.
+    fn tell(&mut self, what: &str, message: Option<&str>) {
+        self.push(what, message.map(whole_line));
+    }
+
+    fn push(&mut self, what: &str, value: Option<String>) {
+        self.0.extend(value.map(|value| format!("  {what:<16}{value}")));
+    }
+
+    fn record(&mut self, clear: &Clear) {
+        self.say("issuer", clear.issuer.as_deref());
+        self.say("token endpoint", Some(&clear.token_endpoint));
+        self.say("resource", clear.resource.as_deref());
+        self.say("bound to a key", (clear.token_type == DPOP).then_some("yes (DPoP)"));
+        self.say("client", Some(clear.client_id.as_str()).filter(|id| !id.is_empty()));
+        self.say("authentication", Some(clear.token_endpoint_auth_method.as_str()));
+        self.say("scopes", clear.scopes.as_ref().map(|scopes| scopes.join(" ")).as_deref());
+        self.say("asked for", narrowed(clear).as_deref());
+        self.say("obtained", Some(&rfc3339(clear.obtained_at)));
+        self.say("expires", Some(&clear.expires_at.map_or_else(|| "unknown".to_owned(), rfc3339)));
+        self.say("refresh token", Some(if clear.can_refresh { "yes" } else { "no" }));
+        self.say("generation", Some(&clear.generation));
     }
 }
 

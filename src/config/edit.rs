@@ -93,7 +93,7 @@ fn add_checked(draft: &Draft, name: &str, new: &NewServer, env: &Environment) ->
         set_option(members, key, value, &draft.file, name)?;
     }
     drop_other_secrets(members, new);
-    let at = Locus::new(&draft.file, Some(name));
+    let at = Locus::typed(&draft.file, name, new.options.iter().map(|(key, _)| key.clone()).collect());
     validate(name, Merged::new(entry::own(entry.clone(), &at)?, Vec::new(), at)?, env)?;
     match &draft.text {
         Some(text) if before == root => Ok(text.clone()),
@@ -114,7 +114,11 @@ pub fn remove(draft: &Draft, name: &str) -> Outcome<Secret> {
     if servers.len() == before {
         let near = name::did_you_mean(&name::near(name, servers.iter().map(|(key, _)| key)));
         let (name, file) = (one_line(name), shown(&draft.file));
-        return Err(Failure::new(Code::NotFound, format!("there is no server `{name}` in {file}{near}")));
+        let next = "`mcp-credential list` shows those that there are";
+        return Err(Failure::new(
+            Code::NotFound,
+            format!("there is no server `{name}` in {file}{near}; {next}"),
+        ));
     }
     render(&root)
 }

@@ -29,12 +29,19 @@ pub(super) struct Locus {
     file: String,
     /// The name of the entry; `None` for mcp-oauth2-proxy's format, which has one entry and no name.
     name: Option<String>,
+    /// The keys whose values were typed as options.
+    typed: Vec<String>,
 }
 
 impl Locus {
     /// An entry of `servers` in `file`, or the whole of a file in mcp-oauth2-proxy's format.
     pub fn new(file: &Path, name: Option<&str>) -> Self {
-        Self { file: one_line(&file.to_string_lossy()), name: name.map(one_line) }
+        Self { file: one_line(&file.to_string_lossy()), name: name.map(one_line), typed: Vec::new() }
+    }
+
+    /// An entry that is about to be written to `file`, with the values of these keys as they were typed.
+    pub fn typed(file: &Path, name: &str, typed: Vec<String>) -> Self {
+        Self { typed, ..Self::new(file, Some(name)) }
     }
 
     /// The dotted path of a key below the entry.
@@ -50,6 +57,9 @@ impl Locus {
     pub fn of(&self, key: &Key, origin: Origin) -> String {
         if let (Origin::Environment, Some(variable)) = (origin, key.variable) {
             return format!("`{variable}` of the environment");
+        }
+        if self.typed.iter().any(|typed| typed == key.name) {
+            return format!("`{}`", option(key.name));
         }
         let below = match (key.section, self.name.is_some()) {
             (Section::Server, true) => key.name.to_owned(),
@@ -78,6 +88,18 @@ impl Locus {
     fn unknown(&self, below: &str, key: &str, hint: &str) -> Failure {
         self.complain(&join(below, &one_line(key)), &format!("is an unknown key{hint}"))
     }
+}
+
+/// The option of `add` that sets the key: the same words with dashes, and one value at a time.
+fn option(key: &str) -> String {
+    let mut option = "--".to_owned();
+    for character in key.trim_end_matches("Hosts").chars() {
+        if character.is_ascii_uppercase() {
+            option.push('-');
+        }
+        option.push(character.to_ascii_lowercase());
+    }
+    option + if key.ends_with("Hosts") { "-host" } else { "" }
 }
 
 fn join(below: &str, key: &str) -> String {

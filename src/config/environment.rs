@@ -4,6 +4,7 @@
 //! in the program reads a variable. Variables are looked up when they are asked for, never copied as a
 //! whole: most commands need few of them. An empty variable counts as unset.
 
+use super::keys::KEYS;
 use super::{Interactive, invalid};
 use crate::failure::Outcome;
 use crate::logging::level;
@@ -11,9 +12,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The variable with the client secret.
+pub const CLIENT_SECRET: &str = "OAUTH2_CLIENT_SECRET";
+
 /// The variables that carry a secret of ours: no child process gets them.
 pub const SECRET_VARIABLES: [&str; 6] = [
-    "OAUTH2_CLIENT_SECRET",
+    CLIENT_SECRET,
     "OAUTH2_EXTRA_PARAMS",
     "OAUTH2_REFRESH_TOKEN",
     "OAUTH2_AUTHORIZATION_CODE",
@@ -153,6 +157,22 @@ impl Environment {
             stated = Some(stated.map_or(value, |earlier: Interactive| earlier.overridden_by(value)));
         }
         Ok(stated)
+    }
+
+    /// A variable that describes a server, where none says which: such an environment defines no server.
+    #[must_use]
+    pub fn lacks_url(&self) -> Option<&'static str> {
+        // These two hold for every server.
+        let of_one = |variable: &&str| !["OAUTH2_INTERACTIVE", "OAUTH2_TOKEN_CACHE_DIR"].contains(variable);
+        let mut variables = KEYS.iter().filter_map(|key| key.variable).filter(of_one);
+        let set = variables.find(|variable| self.raw(variable).is_some())?;
+        self.raw("UPSTREAM_URL").is_none().then_some(set)
+    }
+
+    /// Whether the environment gives the client secret.
+    #[must_use]
+    pub fn has_client_secret(&self) -> bool {
+        self.raw(CLIENT_SECRET).is_some()
     }
 
     /// Gives `command` this environment without [`SECRET_VARIABLES`] and without `also`.

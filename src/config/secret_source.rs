@@ -145,6 +145,15 @@ impl SecretSource {
         }
     }
 
+    /// The file that holds the secret.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.place {
+            SecretPlace::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
     pub(super) fn read_within(&self, env: &Environment, limit: Duration) -> Outcome<Option<Secret>> {
         match &self.place {
             SecretPlace::None => return Ok(None),

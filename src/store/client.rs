@@ -190,6 +190,7 @@ impl Slot<'_> {
     pub fn erase_client(&self) -> Outcome<bool> {
         let path = self.client_path();
         self.sweep_client();
+        self.state().forget_doubt();
         let erased = file::remove(&path).map_err(|error| unwritable(&path, &error).of_server(self.name()))?;
         Ok(self.forget_issuers()? || erased)
     }

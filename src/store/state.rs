@@ -5,7 +5,7 @@ use super::draft::{self, Durable};
 use super::file;
 use super::lock::try_flock;
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -125,6 +125,9 @@ pub struct Shared {
     pub at: u64,
     /// Until when it holds.
     pub until: u64,
+    /// The mark of the configuration that it happened with.
+    #[serde(default)]
+    pub mark: u64,
     /// What it was.
     pub failure: Failure,
 }
@@ -158,21 +161,41 @@ impl StateFile {
         }
         let _held = self.lock();
         let Some(state) = self.changed(&change) else { return };
-        let written = serde_json::to_vec(&state)
-            .map_err(io::Error::other)
-            .and_then(|content| draft::replace(&self.path, &content, Durable::No));
-        if let Err(error) = written {
+        if let Err(error) = self.write(&state) {
             log::debug!("the state file could not be written: {error}");
         }
     }
 
-    /// Removes the state; a change under way does not bring it back.
+    /// Forgets what is known of a token; a change under way does not bring it back. The doubt about a client stays
+    /// as long as its registration.
     ///
     /// # Errors
     /// The system's.
     pub fn forget(&self) -> io::Result<()> {
         let _held = self.lock();
+        let kept = self.read().unfinished.map(|login| State { unfinished: Some(login), ..State::default() });
+        // Where it cannot be kept, it may be lost.
+        if kept.is_some_and(|kept| self.write(&kept).is_ok()) {
+            return Ok(());
+        }
         file::remove(&self.path).map(|_| ())
+    }
+
+    /// Forgets the doubt about a client, since its registration goes. Best effort.
+    pub fn forget_doubt(&self) {
+        if self.read().unfinished.is_none() {
+            return;
+        }
+        self.update(|state| state.unfinished = None);
+        let _held = self.lock();
+        if self.read() == State::default() {
+            let _ = file::remove(&self.path);
+        }
+    }
+
+    fn write(&self, state: &State) -> io::Result<()> {
+        let content = serde_json::to_vec(state).map_err(io::Error::other)?;
+        draft::replace(&self.path, &content, Durable::No)
     }
 
     /// What `change` makes of the state, if it changes anything.
@@ -200,19 +223,26 @@ impl StateFile {
 }
 
 impl State {
-    /// Remembers a failure as the last error.
+    /// Remembers a failure as the last error. That a login is needed is no news where it is known why there is none.
     pub fn remember(&mut self, failure: &Failure) {
+        let tells_more = |last: &LastError| last.failure.code != Code::InteractionRequired;
+        let is_plain = failure.code == Code::InteractionRequired && self.ended.is_none();
+        if is_plain && self.last_error.as_ref().is_some_and(tells_more) {
+            return;
+        }
         self.last_error = Some(LastError { at: clock::now(), failure: failure.clone() });
     }
 
-    /// Shares a failure with whoever asks for the same generation in the next seconds.
-    pub fn share(&mut self, generation: &str, failure: &Failure) {
+    /// Shares a failure with whoever asks for the same generation in the next seconds, with a configuration of the
+    /// same `mark`.
+    pub fn share(&mut self, generation: &str, mark: u64, failure: &Failure) {
         let at = clock::now();
         let wait = failure.retry_after.unwrap_or(SHARED_FOR).clamp(SHARED_FOR, LONGEST_WAIT);
         self.shared = Some(Shared {
             generation: generation.to_owned(),
             at,
             until: at.saturating_add(wait),
+            mark,
             failure: failure.clone(),
         });
     }
@@ -225,6 +255,12 @@ impl State {
         let holds = shared.generation == generation && shared.at <= now && now < shared.until;
         let left = shared.failure.retry_after.map(|_| shared.until.saturating_sub(now));
         holds.then(|| shared.failure.clone().retry_after(left))
+    }
+
+    /// Whether the shared failure concerns callers whose configuration has this mark.
+    #[must_use]
+    pub fn is_shared_with(&self, mark: u64) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.mark == mark)
     }
 
     /// Keeps the nonce that `origin` provided for proofs in this role.
@@ -256,7 +292,6 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Code;
     use crate::store::testing::Folder;
 
     fn failure(wait: Option<u64>) -> Failure {
@@ -266,7 +301,7 @@ mod tests {
     #[test]
     fn a_failure_is_shared_for_its_own_generation_and_time_alone() {
         let mut state = State::default();
-        state.share("one", &failure(Some(30)));
+        state.share("one", 1, &failure(Some(30)));
         let now = clock::now();
         assert_eq!(state.shared_failure("one", now + 10).unwrap().code, Code::RateLimited);
         assert_eq!(state.shared_failure("two", now), None);

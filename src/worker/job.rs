@@ -37,6 +37,8 @@ pub struct Job {
     pub network: Network,
     /// What is to be done.
     pub task: Task,
+    /// The mark of the configuration: a failure is shared with callers that have the same.
+    pub mark: u64,
     /// The log level of the caller.
     pub log: String,
     /// The correlation id of the flow.
@@ -114,6 +116,7 @@ impl Job {
             secrets,
             network,
             task,
+            mark: 0,
             log: log::max_level().to_string(),
             flow: crate::logging::flow().to_owned(),
         }

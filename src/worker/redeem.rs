@@ -285,7 +285,7 @@ impl<'a> Redemption<'a> {
 /// Callers at the same moment get the same failure without another request.
 pub(super) fn share(job: &Job, slot: &Slot, failure: &Failure) {
     if let Task::Renew { generation, .. } = &job.task {
-        slot.state().update(|state| state.share(generation, failure));
+        slot.state().update(|state| state.share(generation, job.mark, failure));
     }
 }
 

@@ -129,7 +129,10 @@ fn what(task: &Task) -> &'static str {
 
 fn outcome(answer: &Answer) -> String {
     match answer {
-        Answer::Granted(granted) => format!("granted, expires in {:?} s", granted.expires_in),
+        Answer::Granted(granted) => match granted.expires_in {
+            Some(seconds) => format!("granted, expires in {seconds} s"),
+            None => "granted, for a time that was not said".to_owned(),
+        },
         Answer::Pending { .. } => "pending".to_owned(),
         Answer::Dead(failure) => format!("dead: {}", failure.message),
         Answer::Transient(failure) => format!("transient: {}", failure.message),

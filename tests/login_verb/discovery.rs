@@ -256,6 +256,15 @@ fn metadata_of_another_resource_or_issuer_is_not_believed() {
 }
 
 #[test]
+fn a_server_that_speaks_no_tls_at_its_port_is_told_apart() {
+    let server = serve(Settings::default());
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "demo", &server.mcp_url().replace("http://", "https://")]).succeeds();
+    let refused = sandbox.run(&["login", "demo"]).fails("unavailable", 75);
+    assert!(refused.stderr.contains("write http:// for a server of this machine"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_server_that_stays_silent_is_given_up_in_the_time_of_the_login() {
     let server = serve(Settings::default());
     server.fault(Endpoint::ServerMetadata, Fault::Hang, Times::Always);

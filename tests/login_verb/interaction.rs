@@ -31,6 +31,22 @@ fn a_get_that_owns_the_wait_logs_in_and_answers() {
 }
 
 #[test]
+fn a_browser_that_cannot_be_started_is_named_and_no_other_is_opened() {
+    let server = asking();
+    for browser in ["/nonexistent", "no-such-browser %s:/nonexistent --new"] {
+        let sandbox = Sandbox::with(&server).variable("BROWSER", browser);
+        let ended = sandbox.run(&["login", "demo", "--timeout", "1"]).ends("deadline", 75);
+        assert!(ended.stderr.contains("what `BROWSER` names could not be started"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("open the address yourself"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("`--timeout` or `callbackTimeoutSeconds`"), "{}", ended.stderr);
+    }
+    let sandbox = Sandbox::with(&server);
+    let second = format!("no-such-browser:{}", sandbox.home().join("browser").display());
+    let sandbox = sandbox.variable("BROWSER", &second);
+    sandbox.person(&["login", "demo"], Decision::Approve).succeeds();
+}
+
+#[test]
 fn a_refresh_that_cannot_be_had_is_a_login_where_one_may_start() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);

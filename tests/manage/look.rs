@@ -2,6 +2,8 @@
 
 use crate::URL;
 use crate::support::{Sandbox, server, wait_until};
+use oauthserver::Consent;
+use oauthserver::browser::Decision;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -126,6 +128,43 @@ fn each_state_has_its_word() {
     );
     let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
     assert!(text.starts_with("demo: damaged\n") && text.contains("last error"), "{text}");
+}
+
+#[test]
+fn what_went_wrong_is_shown_to_its_end_where_the_command_stands() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    server.revoke_families();
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    let message = refused.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.len() > 80, "{message}");
+    let at = status(&sandbox, "demo")["last_error"]["at"].as_str().unwrap().to_owned();
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    assert!(text.contains(&format!("\n  last error      {at}: {message}\n")), "{text}");
+    assert!(text.contains(&format!("\n  login ended     {message}\n")), "{text}");
+    sandbox.write_config(&json!({"servers": {"demo": {"url": format!("{URL}/{}", "x".repeat(300))}}}));
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    let problem = text.lines().find(|line| line.starts_with("  problem ")).unwrap();
+    assert!(problem.ends_with("or put the configuration back"), "{text}");
+}
+
+#[test]
+fn the_last_error_is_the_one_that_tells_why() {
+    let server = server(3600);
+    server.reconfigure(|settings| settings.consent = Consent::Form);
+    let sandbox = Sandbox::with(&server);
+    sandbox.person(&["login", "demo"], Decision::Deny).ends("denied", 6);
+    let told = || status(&sandbox, "demo")["last_error"]["code"].clone();
+    assert_eq!(told(), json!("denied"));
+    sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    sandbox.run(&["login", "demo", "--scope", "a\"b"]).fails("usage", 2);
+    assert_eq!(
+        told(),
+        json!("denied"),
+        "that a login is needed is no news, and a slip no fault of the server"
+    );
+    sandbox.login("demo").succeeds();
+    assert_eq!(told(), Value::Null);
 }
 
 #[test]

@@ -46,17 +46,22 @@ fn options_stand_where_the_configuration_has_them_and_are_checked() {
         (&json!("/run/secrets/bot"), None)
     );
     let before = config(&sandbox);
-    for (option, value, named) in [
-        ("--grant", "password", "oauth2.grant"),
-        ("--token-url", "http://idp.example.com/token", "oauth2.tokenUrl"),
-        ("--authorization-url", "javascript:alert(1)", "oauth2.authorizationUrl"),
-        ("--issuer", "idp", "oauth2.issuer"),
-        ("--scope", "a\"b", "oauth2.scope"),
-        ("--client-secret-file", "relative", "oauth2.clientSecretFile"),
-        ("--client-secret-env", "A-B", "oauth2.clientSecretEnv"),
+    for (option, value) in [
+        ("--grant", "password"),
+        ("--token-url", "http://idp.example.com/token"),
+        ("--authorization-url", "javascript:alert(1)"),
+        ("--issuer", "idp"),
+        ("--scope", "a\"b"),
+        ("--client-secret-file", "relative"),
+        ("--client-secret-env", "A-B"),
+        ("--client-metadata-url", "http://corp.example.com"),
+        ("--allow-private-host", "https://x"),
+        ("--private-key-file", "relative"),
+        ("--trusted-issuer", "idp"),
     ] {
         let refused = sandbox.run(&["add", "bot", URL, option, value]).fails("config_invalid", 2);
-        assert!(refused.stderr.contains(named), "{option}: {}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("`{option}` ")), "{option}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("config.json"), "nothing stands there: {}", refused.stderr);
         assert_eq!(config(&sandbox), before, "{option}");
     }
 }
@@ -181,7 +186,8 @@ fn an_entry_that_is_wrong_can_be_removed() {
 #[test]
 fn removing_names_the_near_ones() {
     let sandbox = Sandbox::new();
-    sandbox.run(&["remove", "demo"]).fails("not_found", 3);
+    let refused = sandbox.run(&["remove", "demo"]).fails("not_found", 3);
+    assert!(refused.stderr.contains("`mcp-credential list`"), "{}", refused.stderr);
     sandbox.run(&["add", "demo", URL]).succeeds();
     let refused = sandbox.run(&["remove", "dmeo"]).fails("not_found", 3);
     assert!(refused.stderr.contains("did you mean `demo`?"), "{}", refused.stderr);

@@ -86,6 +86,39 @@ fn a_page_that_refuses_every_client_gets_one_new_registration_and_no_more() {
 }
 
 #[test]
+fn the_doubt_about_a_client_outlives_a_logout_as_its_registration_does() {
+    for forget in [&["logout", "demo"][..], &["erase", "demo"]] {
+        let server = server(3600);
+        let sandbox = Sandbox::logged_in(&server);
+        sandbox.run(forget).succeeds();
+        server.forget_clients();
+        let ended = unfinished(&sandbox);
+        assert!(ended.stderr.contains("if the page showed an error about the client"), "{ended:?}");
+        sandbox.run(forget).succeeds();
+        sandbox.login("demo").succeeds();
+        assert_eq!(server.registrations().len(), 2, "{forget:?}");
+        sandbox.run(&["logout", "demo", "--scope", "all"]).succeeds();
+        assert!(!sandbox.state("oauth/demo.token.json.state").exists());
+    }
+}
+
+#[test]
+fn the_doubt_about_a_client_ends_with_its_registration() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    server.fault(Endpoint::Authorize, Fault::status(400), Times::Next(6));
+    unfinished(&sandbox);
+    unfinished(&sandbox);
+    let ended = unfinished(&sandbox);
+    assert!(ended.stderr.contains("mcp-credential erase demo --scope client"), "{ended:?}");
+    assert_eq!(server.registrations().len(), 2);
+    sandbox.run(&["erase", "demo", "--scope", "client"]).succeeds();
+    unfinished(&sandbox);
+    sandbox.login("demo").succeeds();
+    assert_eq!(server.registrations().len(), 4);
+}
+
+#[test]
 fn a_refusal_of_the_client_that_passes_is_not_remembered() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);

@@ -31,6 +31,8 @@ fn what_is_no_request_object_is_refused_before_anything_else() {
     ] {
         is_usage(sandbox.run_with(&GET, input), why);
     }
+    let named = sandbox.run_with(&["get", "demo", "--request", "-"], b"[]").fails("usage", 2);
+    assert_eq!(named.text("server"), "demo", "whoever typed the name is told it");
     let large = format!("{{\"server\":\"demo\"{}}}", " ".repeat(64 * 1024));
     is_usage(sandbox.run_with(&GET, large.as_bytes()), "larger than 64 KiB");
     let deep = format!("{{\"x\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000));

@@ -105,6 +105,19 @@ fn a_login_for_a_refused_token_asks_for_what_was_held_and_what_is_challenged_rul
 }
 
 #[test]
+fn a_newer_token_that_was_not_asked_for_with_the_scopes_is_no_answer_rule_14() {
+    let server = reading();
+    let sandbox = Sandbox::logged_in(&server);
+    let object = refused(&server, &sandbox.generation(), 403, MORE);
+    sandbox.refresh().succeeds();
+    assert_eq!(sandbox.clear()["scopes_requested"], json!(["mcp:read"]));
+    for verb in ["get", "refresh"] {
+        let error = ask(&sandbox, &[verb], &object).fails("insufficient_scope", 6);
+        assert_eq!(error.json()["error"]["scopes"], json!(["mcp:write", "mcp:read"]), "{verb}");
+    }
+}
+
+#[test]
 fn an_ordinary_403_is_no_step_up() {
     let server = reading();
     let sandbox = Sandbox::logged_in(&server);

@@ -151,7 +151,7 @@ fn what_would_not_load_is_not_added() {
     refused(&NewServer::new("http://a.example"), &["plain http"]);
     refused(&NewServer::new("https://a.example").with("scop", "a"), &["oauth2.scop", "`scope`"]);
     refused(&NewServer::new("https://a.example").with("grant", "client_credentials"), &["clientId"]);
-    refused(&NewServer::new("https://a.example").with("callbackPort", "1"), &["callbackPort"]);
+    refused(&NewServer::new("https://a.example").with("callbackPort", "1"), &["`--callback-port`"]);
     let failure = added(None, "a/b", &NewServer::new("https://a.example")).unwrap_err();
     assert_says(&failure, Code::Usage, &["`a/b`"]);
 }

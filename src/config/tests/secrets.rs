@@ -221,7 +221,7 @@ fn a_private_key_that_cannot_sign_is_refused_and_never_quoted() {
         (ec, r#","signingAlgorithm":"RS256""#, "a key for ES256, but `signingAlgorithm` is RS256"),
     ] {
         let failure = with_key(&home, text, more).credentials(&home.env(&[]), None).unwrap_err();
-        assert_says(&failure, Code::ConfigInvalid, &["`privateKeyFile`", word]);
+        assert_says(&failure, Code::ConfigInvalid, &["`privateKeyFile`", word, "/key ("]);
         assert!(!failure.message.contains("hunter2") && !failure.message.contains("MIG"), "{failure}");
     }
 }

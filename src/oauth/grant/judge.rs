@@ -38,7 +38,7 @@ impl<'a> Judge<'a> {
         match reply {
             Ok(reply) => self.complete(&reply),
             Err(Transport::NotSent(reason)) => {
-                Answer::Transient(self.unavailable(&format!("was not reached: {reason}")))
+                Answer::Transient(self.unavailable(&format!("could not be sent: {reason}")))
             }
             Err(Transport::Lost(reason)) => {
                 Answer::Ambiguous(self.unavailable(&format!("was lost: {reason}")))
@@ -164,9 +164,10 @@ impl<'a> Judge<'a> {
             String::new()
         };
         let message = format!(
-            "{} {what} (HTTP {}); nothing is lost, try again later{for_good}",
+            "{} {what} (HTTP {}); nothing is lost, try again later{}{for_good}",
             self.endpoint(),
-            reply.status
+            reply.status,
+            self.elsewhere(reply.status)
         );
         Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
     }
@@ -176,6 +177,21 @@ impl<'a> Judge<'a> {
         let (status, advice) = (reply.status, assertion_advice(self.request));
         let message = format!("{} {what} (HTTP {status}); {advice}", self.endpoint());
         Answer::Refused(self.failure(Code::Denied, message))
+    }
+
+    /// What an answer suggests that comes from a place which is no such endpoint.
+    fn elsewhere(&self, status: u16) -> String {
+        let key = match self.request.grant {
+            GrantRequest::DeviceAuthorization => "deviceAuthorizationUrl",
+            GrantRequest::TokenExchange { .. } => "idpTokenUrl",
+            _ => "tokenUrl",
+        };
+        match status {
+            404 | 405 | 410 | 501 => {
+                format!("; if `{key}` of {} is configured, check it", self.request.server)
+            }
+            _ => String::new(),
+        }
     }
 
     fn unclear(&self, reply: &Reply) -> Answer {

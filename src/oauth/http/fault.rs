@@ -4,7 +4,7 @@
 
 use super::Reply;
 use crate::text::one_line;
-use rustls::CertificateError;
+use rustls::{CertificateError, InvalidMessage};
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -91,6 +91,10 @@ fn not_connected(error: &reqwest::Error) -> String {
 
 fn tls(error: &rustls::Error) -> String {
     use CertificateError as C;
+    if let rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) = error {
+        return "it does not speak TLS there: check the port, or write http:// for a server of this machine that has none"
+            .to_owned();
+    }
     let rustls::Error::InvalidCertificate(reason) = error else {
         return format!("TLS failed: {}", one_line(&error.to_string()));
     };

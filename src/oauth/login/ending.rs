@@ -20,7 +20,7 @@ pub(super) fn code_of(ended: Ended, server: &Server, issuer: Option<&str>) -> Ou
         Ended::TimedOut => {
             let what = format!(
                 "nobody finished the login in time; {login} and open the address that it prints \
-                 (`callbackTimeoutSeconds` gives more time{})",
+                 (`--timeout` or `callbackTimeoutSeconds` gives more time{})",
                 port_advice(server)
             );
             Err(Failure::new(Code::Deadline, what))

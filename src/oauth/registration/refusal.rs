@@ -4,7 +4,7 @@ use super::{Order, Registered};
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::http::{Reply, Transport};
-use crate::text::one_line;
+use crate::text::{command_line, one_line};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -96,11 +96,18 @@ pub(super) fn by_hand(order: &Order, why: &str) -> Failure {
     let uris: Vec<String> =
         order.redirect_uris.iter().map(|uri| if open { with_port(uri) } else { uri.clone() }).collect();
     let port = if open { format!(", `callbackPort` to {PROPOSED_PORT}") } else { String::new() };
+    let mut add = vec!["mcp-credential", "add", &order.server.name, &order.server.url, "--client-id", "ID"];
+    let proposed = PROPOSED_PORT.to_string();
+    if open {
+        add.extend(["--callback-port", &proposed]);
+    }
     let what = format!(
         "{why}: register a native (public) client there by hand, for the authorization code grant with PKCE and refresh \
-         tokens, with the redirect URI {}; then set `clientId` of {}{port}, and `clientSecretFile` if it gave you a secret{}{}",
+         tokens, with the redirect URI {}; then set `clientId` of {}{port}, and `clientSecretFile` if it gave you a secret: \
+         `{}` (and `--client-secret-file PATH`){}{}",
         listed(&uris),
         order.server.name,
+        command_line(&add),
         by_document(order),
         elsewhere(order)
     );

@@ -18,7 +18,8 @@ fn found(endpoint: Option<String>) -> Discovered {
 }
 
 fn demo() -> Server {
-    Server { name: "demo".to_owned(), client_name: "My helper".to_owned(), ..Server::default() }
+    let url = "https://mcp.example.com/mcp".to_owned();
+    Server { name: "demo".to_owned(), url, client_name: "My helper".to_owned(), ..Server::default() }
 }
 
 fn run(server: &Server, discovered: &Discovered) -> Outcome<Registered> {
@@ -228,6 +229,7 @@ fn without_an_endpoint_it_is_told_what_to_register_and_what_to_set_rule_9() {
         "http://127.0.0.1:53682/callback",
         "`clientId` of demo",
         "`callbackPort` to 53682",
+        "`mcp-credential add demo https://mcp.example.com/mcp --client-id ID --callback-port 53682`",
         "https://idp.example.com",
     ];
     refused(run(&demo(), &found(None)), Code::ConfigInvalid, words);

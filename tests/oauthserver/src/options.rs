@@ -3,7 +3,7 @@
 //! Owns flags and their values. A wrong one is named in the error.
 
 use oauthserver::browser::Decision;
-use oauthserver::{Client, Consent, Rotation, Settings};
+use oauthserver::{Client, Consent, Device, Dpop, Rotation, Settings};
 use std::time::Duration;
 
 /// The text of `--help`.
@@ -24,6 +24,10 @@ usage: oauthserver [OPTIONS]          serve; prints the MCP URL, the issuer, and
   --mcp-path PATH           default /mcp
   --scopes LIST             scopes_supported, separated by commas
   --client ID[=REDIRECT]    a pre-registered public client; may be repeated
+  --client-secret SECRET    gives the client before it a secret, and client credentials
+  --require-scope SCOPE     tools/call wants this scope (403 insufficient_scope)
+  --device                  logins on another device (RFC 8628)
+  --dpop                    tokens are bound to a key (RFC 9449), and no others are taken
   --strict                  refuse loopback redirect URIs of clients that do not register as native
 ";
 
@@ -59,6 +63,8 @@ fn serve(words: &[&str]) -> Result<Command, String> {
             "--help" | "-h" => return Ok(Command::Help),
             "--no-registration" => settings.registration.enabled = false,
             "--no-rotation" => settings.rotation = Rotation::Repeat,
+            "--device" => settings.device = Some(Device::default()),
+            "--dpop" => settings.dpop = Dpop { offered: true, required: true, ..Dpop::default() },
             "--strict" => settings.registration.native_only = true,
             _ => {
                 let value = words.next().ok_or(format!("{flag} is unknown or needs a value"))?;
@@ -80,6 +86,11 @@ fn set(settings: &mut Settings, flag: &str, value: &str) -> Result<(), String> {
         "--mcp-path" => settings.mcp_path = path(value).ok_or_else(wrong)?,
         "--scopes" => settings.scopes_supported = value.split(',').map(str::to_owned).collect(),
         "--client" => settings.clients.push(client(value)),
+        "--client-secret" => {
+            let client = settings.clients.pop().ok_or("--client-secret needs a --client before it")?;
+            settings.clients.push(confidential(client, value));
+        }
+        "--require-scope" => settings.required_scopes.push(("tools/call".to_owned(), value.to_owned())),
         _ => return Err(format!("{flag} is unknown")),
     }
     Ok(())
@@ -99,6 +110,14 @@ fn client(value: &str) -> Client {
     match value.split_once('=') {
         Some((id, redirect)) => Client::public(id).redirect_uri(redirect).any_loopback_port(),
         None => Client::public(value),
+    }
+}
+
+fn confidential(client: Client, secret: &str) -> Client {
+    Client {
+        redirect_uris: client.redirect_uris,
+        any_loopback_port: client.any_loopback_port,
+        ..Client::confidential(client.client_id, secret)
     }
 }
 
@@ -146,6 +165,7 @@ mod tests {
             ("--consent", "--consent"),
             ("--mcp-path mcp", "--mcp-path"),
             ("visit", "visit"),
+            ("--client-secret x", "--client-secret"),
         ] {
             let problem = parse(&words(line)).unwrap_err();
             assert!(problem.contains(named), "{line}: {problem}");
@@ -161,5 +181,19 @@ mod tests {
         assert_eq!(settings.port, 9000);
         assert_eq!(settings.access_token_ttl, Duration::from_secs(30));
         assert!(!settings.registration.enabled);
+    }
+
+    #[test]
+    fn what_protocol_md_speaks_of_can_be_turned_on() {
+        let line =
+            "--device --dpop --client bot=http://127.0.0.1/back --client-secret s3cret --require-scope write";
+        let Command::Serve(settings) = parse(&words(line)).unwrap() else {
+            panic!("not served");
+        };
+        assert!(settings.device.is_some() && settings.dpop.offered && settings.dpop.required);
+        let bot = &settings.clients[0];
+        assert_eq!((bot.client_id.as_str(), bot.secret.as_deref()), ("bot", Some("s3cret")));
+        assert_eq!((bot.redirect_uris[0].as_str(), bot.any_loopback_port), ("http://127.0.0.1/back", true));
+        assert_eq!(settings.required_scopes, [("tools/call".to_owned(), "write".to_owned())]);
     }
 }

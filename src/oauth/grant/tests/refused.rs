@@ -108,6 +108,16 @@ fn a_gateway_that_answers_for_its_server_leaves_open_what_that_one_did_case_44()
 }
 
 #[test]
+fn an_answer_of_a_place_that_is_no_token_endpoint_names_the_key_that_may_be_wrong() {
+    for (status, suspicious) in
+        [(404, true), (405, true), (410, true), (501, true), (403, false), (500, false)]
+    {
+        let failure = transient(answer_to(refresh(), move |_, _| plain(status, "text/html", "<html>")));
+        assert_eq!(failure.message.contains("if `tokenUrl` of demo is configured"), suspicious, "{failure}");
+    }
+}
+
+#[test]
 fn a_429_is_rate_limited_and_its_wait_is_told_in_seconds_or_as_a_date() {
     let failure = transient(answer_to(refresh(), |_, _| headed(429, "Retry-After", "17")));
     assert_eq!((failure.code, failure.retry_after), (Code::RateLimited, Some(17)));
