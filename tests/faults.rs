@@ -15,6 +15,8 @@ type Outcome = (&'static str, i32, usize);
 
 /// The same in three tries, with a pause between them.
 const THREE_TRIES: Outcome = ("unavailable", 75, 3);
+/// What says nothing says no more to the same question.
+const ONE_TRY: Outcome = ("unavailable", 75, 1);
 /// A lost connection is tried again at once, and then no more.
 const ONCE_MORE: Outcome = ("unavailable", 75, 2);
 
@@ -71,7 +73,11 @@ fn a_web_page_or_nothing_in_place_of_an_answer_costs_nothing_case_44() {
     let sandbox = Sandbox::logged_in(&server);
     passes(&server, &sandbox, &Fault::html(400), THREE_TRIES);
     passes(&server, &sandbox, &Fault::html(200), THREE_TRIES);
-    passes(&server, &sandbox, &Fault::status(400), THREE_TRIES);
+    for code in [400, 401] {
+        let ran = passes(&server, &sandbox, &Fault::status(code), ONE_TRY);
+        assert!(ran.stderr.contains("if it stays so, run `mcp-credential login demo`"), "{ran:?}");
+    }
+    passes(&server, &sandbox, &Fault::status(403), THREE_TRIES);
     passes(&server, &sandbox, &Fault::body(400, "application/json", "{\"error\":"), THREE_TRIES);
 }
 

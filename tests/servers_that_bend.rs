@@ -159,6 +159,59 @@ fn a_refusal_with_400_and_an_empty_body_proves_nothing_and_names_the_way_out() {
     assert!(server.mcp_accepts(&answer.text("access_token")), "nothing was lost");
 }
 
+/// Changes what the state file says of refusals without a word, and forgets what is shared for seconds.
+fn unexplained(sandbox: &Sandbox, change: impl Fn(&mut serde_json::Value)) {
+    let path = sandbox.state("oauth/demo.token.json.state");
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    state.as_object_mut().unwrap().remove("shared");
+    change(&mut state["unexplained"]);
+    std::fs::write(&path, state.to_string()).unwrap();
+}
+
+fn eleven_minutes_ago(unexplained: &mut serde_json::Value) {
+    unexplained["since"] = (unexplained["since"].as_u64().unwrap() - 660).into();
+}
+
+#[test]
+fn refusals_without_a_word_that_go_on_for_ten_minutes_ask_for_a_login_and_keep_the_token() {
+    let (server, sandbox) = expired_at(Settings::default());
+    server.fault(Endpoint::Refresh, Fault::status(401), Times::Always);
+    let get = || sandbox.run(&["get", "demo", "--timeout", "60"]);
+    get().fails("unavailable", 75);
+    unexplained(&sandbox, eleven_minutes_ago);
+    get().fails("unavailable", 75);
+    assert_eq!(server.refreshes().len(), 2, "each call asked once");
+    unexplained(&sandbox, |_| ());
+    let needed = get().fails("interaction_required", 4);
+    assert!(needed.stderr.contains("for 11 minutes, in 3 calls"), "{needed:?}");
+    assert_eq!(needed.stderr.matches("mcp-credential login demo").count(), 1, "{needed:?}");
+    assert_eq!((&sandbox.clear()["can_refresh"], sandbox.opened().len()), (&true.into(), 0));
+    server.clear_faults();
+    unexplained(&sandbox, |_| ());
+    assert_eq!(get().succeeds().text("source"), "refreshed", "the token was kept");
+    let state = std::fs::read_to_string(sandbox.state("oauth/demo.token.json.state")).unwrap_or_default();
+    assert!(!state.contains("unexplained"), "{state}");
+}
+
+#[test]
+fn another_answer_in_between_begins_the_ten_minutes_anew() {
+    let (server, sandbox) = expired_at(Settings::default());
+    let get = || sandbox.run(&["get", "demo", "--timeout", "60"]);
+    let silent = || server.fault(Endpoint::Refresh, Fault::status(400), Times::Always);
+    silent();
+    get().fails("unavailable", 75);
+    unexplained(&sandbox, eleven_minutes_ago);
+    get().fails("unavailable", 75);
+    server.clear_faults();
+    server.fault(Endpoint::Refresh, Fault::json_error(401, "invalid_client"), Times::Always);
+    unexplained(&sandbox, |_| ());
+    get().fails("invalid_client", 6);
+    server.clear_faults();
+    silent();
+    unexplained(&sandbox, |unexplained| assert!(unexplained.is_null()));
+    get().fails("unavailable", 75);
+}
+
 #[test]
 fn a_token_endpoint_that_answers_in_form_encoding_and_errors_with_200_is_understood() {
     let settings = Settings {

@@ -195,6 +195,8 @@ pub enum Answer {
     Dead(Failure),
     /// The request did not leave, or a complete answer says to try later: nothing was spent.
     Transient(Failure),
+    /// A refresh token was refused without a word: that proves nothing, and the same request at once brings nothing.
+    Unexplained(Failure),
     /// A gateway answered for a server that did not: nobody knows whether the request took effect. It may be
     /// tried later.
     Unclear(Failure),

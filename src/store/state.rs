@@ -20,6 +20,10 @@ const SHARED_FOR: u64 = 5;
 /// The longest time for which a server's `Retry-After` is obeyed, in seconds.
 const LONGEST_WAIT: u64 = 3600;
 
+/// For how long, in seconds, and how often a refusal without a word is met before a person is asked.
+const LASTING: u64 = 600;
+const LASTING_CALLS: u32 = 3;
+
 /// How many nonces are kept for one server.
 const NONCES: usize = 8;
 /// How long another change of a state file is waited for. One takes about a millisecond, unless its process was
@@ -47,6 +51,9 @@ pub struct State {
     /// Why the stored login can no longer be refreshed, to be told to whoever needs it next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// Refusals of the refresh token without a word, one after the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unexplained: Option<Unexplained>,
     /// What the server last said of a token that it was asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probed>,
@@ -62,6 +69,27 @@ pub struct State {
     /// Members that this version does not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// Refusals that give no reason, and nothing else in between. Times are seconds since 1970 UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unexplained {
+    /// The generation that could not be renewed, or `none`.
+    pub generation: String,
+    /// When the first came.
+    pub since: u64,
+    /// When the last came.
+    pub last: u64,
+    /// How many.
+    pub calls: u32,
+}
+
+impl Unexplained {
+    /// Whether they have gone on for so long that the refresh token is believed to be what is refused.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        self.calls >= LASTING_CALLS && self.last.saturating_sub(self.since) >= LASTING
+    }
 }
 
 /// A login that was begun: if its client was unknown to the authorization server, only the person saw it.
@@ -263,6 +291,17 @@ impl State {
         self.shared.as_ref().is_some_and(|shared| shared.mark == mark)
     }
 
+    /// Counts a refusal without a word that `generation` met at `now`.
+    pub fn count_unexplained(&mut self, generation: &str, now: u64) {
+        // A clock that was set back must not make a moment of it ten minutes.
+        let before =
+            self.unexplained.take().filter(|before| before.generation == generation && before.last <= now);
+        self.unexplained = Some(match before {
+            Some(before) => Unexplained { last: now, calls: before.calls.saturating_add(1), ..before },
+            None => Unexplained { generation: generation.to_owned(), since: now, last: now, calls: 1 },
+        });
+    }
+
     /// Keeps the nonce that `origin` provided for proofs in this role.
     pub fn keep_nonce(&mut self, role: NonceFor, origin: &str, nonce: &str) {
         let name = role.name(origin);
@@ -284,6 +323,7 @@ impl State {
         self.shared = None;
         self.last_error = None;
         self.ended = None;
+        self.unexplained = None;
         self.login_failed_at = None;
         self.unfinished = None;
     }
@@ -307,6 +347,26 @@ mod tests {
         assert_eq!(state.shared_failure("two", now), None);
         assert_eq!(state.shared_failure("one", now + 31), None);
         assert_eq!(state.shared_failure("one", now - 100), None, "the clock was set back");
+    }
+
+    #[test]
+    fn refusals_without_a_word_last_after_three_within_ten_minutes_or_more_and_one_generation() {
+        let after = |met: &[(&str, u64)]| {
+            let mut state = State::default();
+            for (generation, at) in met {
+                state.count_unexplained(generation, *at);
+            }
+            state.unexplained.unwrap().is_lasting()
+        };
+        assert!(after(&[("one", 1000), ("one", 1300), ("one", 1600)]));
+        assert!(!after(&[("one", 1000), ("one", 1300), ("one", 1599)]), "not long enough");
+        assert!(!after(&[("one", 1000), ("one", 9000)]), "not often enough");
+        assert!(!after(&[("one", 1000), ("two", 1300), ("two", 1600)]), "of another token");
+        assert!(!after(&[("one", 5000), ("one", 1000), ("one", 1300)]), "the clock was set back");
+        let mut state = State::default();
+        state.count_unexplained("one", 1000);
+        state.succeed();
+        assert_eq!(state, State::default());
     }
 
     #[test]

@@ -84,6 +84,7 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
         Answer::Granted(granted) => Ok(granted.access_token),
         Answer::Dead(failure)
         | Answer::Transient(failure)
+        | Answer::Unexplained(failure)
         | Answer::Unclear(failure)
         | Answer::Ambiguous(failure)
         | Answer::Refused(failure) => Err(failure),

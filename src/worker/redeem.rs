@@ -6,13 +6,14 @@ use super::issuer;
 use super::job::{Job, Message, Task};
 use super::plan::{self, Plan};
 use super::request::{self, Sent};
+use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::grant::Answer;
 use crate::oauth::url::origin_of;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::store::reserve::{Recovery, Reservation};
-use crate::store::state::NonceFor;
+use crate::store::state::{NonceFor, Unexplained};
 use crate::store::{Slot, record};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::thread;
@@ -130,6 +131,9 @@ impl<'a> Redemption<'a> {
     fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {
         let Ready { plan, stored, generation, mut reservation } = ready;
         let sent = self.send(&plan);
+        if !matches!(sent.answer, Answer::Unexplained(_) | Answer::Granted(_)) {
+            self.slot.state().update(|state| state.unexplained = None);
+        }
         if sent.in_doubt {
             self.in_doubt = true;
             reservation.doubt();
@@ -162,6 +166,12 @@ impl<'a> Redemption<'a> {
             Answer::Transient(failure) => {
                 reservation.release();
                 self.spare_seed(&plan, sent.in_doubt);
+                self.end(&failure, tell);
+            }
+            Answer::Unexplained(failure) => {
+                reservation.release();
+                self.spare_seed(&plan, sent.in_doubt);
+                let failure = self.insisted(stored.as_ref(), failure);
                 self.end(&failure, tell);
             }
             Answer::Refused(failure) => {
@@ -253,6 +263,22 @@ impl<'a> Redemption<'a> {
         }
         self.slot.state().update(|state| state.ended = Some(why.clone()));
         Failure::new(Code::InteractionRequired, why).of_server(self.slot.name())
+    }
+
+    /// A refusal without a word proves nothing, so the token stays. But who has met nothing else for long enough is told
+    /// to log in.
+    fn insisted(&self, stored: Option<&TokenRecord>, failure: Failure) -> Failure {
+        let (state, now) = (self.slot.state(), clock::now());
+        state.update(|state| state.count_unexplained(generation_of(stored), now));
+        match state.read().unexplained.filter(Unexplained::is_lasting) {
+            None => failure,
+            Some(Unexplained { since, last, calls, .. }) => {
+                let minutes = last.saturating_sub(since) / 60;
+                let text =
+                    format!("{}; it has stayed so for {minutes} minutes, in {calls} calls", failure.message);
+                Failure { code: Code::InteractionRequired, ..failure.saying(text) }
+            }
+        }
     }
 
     /// A refused dynamic client is replaced at the next login; a configured one is the person's to mend.

@@ -2,7 +2,7 @@
 //!
 //! A complete answer that says "later" is tried three times with a growing pause, also where a gateway says it and
 //! nobody knows what the server behind it has done. What presents a JWT (RFC 7523, RFC 8693) is not sent again after a
-//! refusal of any shape. A connection that was lost after the request may have arrived is
+//! refusal of any shape, nor a refresh token after one without a word. A connection that was lost after the request may have arrived is
 //! tried once more, at once, with the same token: if the server has not rotated it nothing is lost, and if it has
 //! nothing more can be. A refusal that provides a nonce for the proof of a key (RFC 9449, section 8) is answered once, at
 //! once.
@@ -102,7 +102,11 @@ fn may_have_spent(answer: &Answer) -> bool {
     match answer {
         Answer::Ambiguous(_) | Answer::Unclear(_) => true,
         Answer::Refused(failure) => failure.code == Code::UntrustedServer,
-        Answer::Granted(_) | Answer::Pending { .. } | Answer::Dead(_) | Answer::Transient(_) => false,
+        Answer::Granted(_)
+        | Answer::Pending { .. }
+        | Answer::Dead(_)
+        | Answer::Transient(_)
+        | Answer::Unexplained(_) => false,
     }
 }
 
@@ -136,6 +140,7 @@ fn outcome(answer: &Answer) -> String {
         Answer::Pending { .. } => "pending".to_owned(),
         Answer::Dead(failure) => format!("dead: {}", failure.message),
         Answer::Transient(failure) => format!("transient: {}", failure.message),
+        Answer::Unexplained(failure) => format!("unexplained: {}", failure.message),
         Answer::Unclear(failure) => format!("unclear: {}", failure.message),
         Answer::Ambiguous(failure) => format!("ambiguous: {}", failure.message),
         Answer::Refused(failure) => format!("refused: {}", failure.message),

@@ -75,6 +75,7 @@ pub fn fault(fault: &Transport) {
             }
             Answer::Ambiguous(_) if over => panic!("a complete status came"),
             Answer::Transient(failure)
+            | Answer::Unexplained(failure)
             | Answer::Unclear(failure)
             | Answer::Ambiguous(failure)
             | Answer::Refused(failure) => {
@@ -101,6 +102,11 @@ fn check(request: &TokenRequest, status: u16, body: &[u8], sent_at: u64, answer:
         }
         Answer::Unclear(failure) => {
             assert!(status >= 500, "HTTP {status} is the server's own");
+            failure
+        }
+        Answer::Unexplained(failure) => {
+            let refreshes = matches!(request.grant, GrantRequest::RefreshToken { .. });
+            assert!(refreshes && matches!(status, 400 | 401), "HTTP {status} says more than nothing");
             failure
         }
         Answer::Transient(failure) | Answer::Refused(failure) => failure,

@@ -26,6 +26,7 @@ impl<'a> Judge<'a> {
         match self.answer(reply) {
             Answer::Dead(failure)
             | Answer::Transient(failure)
+            | Answer::Unexplained(failure)
             | Answer::Unclear(failure)
             | Answer::Ambiguous(failure)
             | Answer::Refused(failure) => failure,
@@ -83,7 +84,7 @@ impl<'a> Judge<'a> {
     fn refusal(&self, reply: &Reply) -> Answer {
         let fields = match fields::read(reply) {
             Body::Fields(fields) => fields,
-            Body::Empty => return self.transient(reply, "gave no reason"),
+            Body::Empty => return self.unexplained(reply),
             Body::BrokenJson | Body::Foreign => {
                 return self.transient(reply, "gave no OAuth error, perhaps a web page");
             }
@@ -151,14 +152,27 @@ impl<'a> Judge<'a> {
         self.failure(Code::RateLimited, message).retry_after(reply.retry_after(self.now))
     }
 
+    /// A refusal without a body. Some servers give no other one to a refresh token that was used.
+    fn unexplained(&self, reply: &Reply) -> Answer {
+        match self.transient(reply, "gave no reason") {
+            Answer::Transient(failure) if self.refreshes() && matches!(reply.status, 400 | 401) => {
+                Answer::Unexplained(failure)
+            }
+            other => other,
+        }
+    }
+
+    fn refreshes(&self) -> bool {
+        matches!(self.request.grant, GrantRequest::RefreshToken { .. })
+    }
+
     fn transient(&self, reply: &Reply, what: &str) -> Answer {
         let is_refusal = (400..500).contains(&reply.status);
         if is_refusal && self.request.grant.presents_jwt() {
             return self.refused_jwt(reply, what);
         }
         // A refusal without a reason proves nothing, but only a person can end it if it stays.
-        let refreshes = matches!(self.request.grant, GrantRequest::RefreshToken { .. });
-        let for_good = if refreshes && is_refusal {
+        let for_good = if self.refreshes() && is_refusal {
             format!("; if it stays so, {}", self.log_in())
         } else {
             String::new()

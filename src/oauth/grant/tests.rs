@@ -68,7 +68,7 @@ fn granted(answer: Answer) -> Granted {
 
 fn transient(answer: Answer) -> Failure {
     match answer {
-        Answer::Transient(failure) | Answer::Unclear(failure) => failure,
+        Answer::Transient(failure) | Answer::Unexplained(failure) | Answer::Unclear(failure) => failure,
         other => panic!("{other:?}"),
     }
 }
