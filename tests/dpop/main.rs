@@ -12,7 +12,6 @@ use mcp_credential::jose::dpop::{Target, proof};
 use mcp_credential::secret::Secret;
 use oauthserver::{Client, Dpop, Endpoint, Fault, Logged, OAuthServer, Patch, Settings, Times, browser};
 use serde_json::{Value, json};
-use std::time::Duration;
 use support::{Ran, Sandbox, serve};
 use url::Url;
 
