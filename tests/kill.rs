@@ -123,11 +123,14 @@ fn five_callers_give_up_three_are_killed_and_the_late_answer_is_there_for_the_ne
     let (server, sandbox) = expired();
     let before = sandbox.generation();
     hold(&server, Fault::HoldAfterCommit);
-    let callers: Vec<_> = (0..5).map(|_| sandbox.start_group(&["get", "demo", "--timeout", "2"])).collect();
+    let start = |seconds| sandbox.start_group(&["get", "demo", "--timeout", seconds]);
+    let killed = ["60"; 3].map(start);
     wait_until_held(&server);
-    let mut callers = callers.into_iter();
-    callers.by_ref().take(3).for_each(|caller| caller.kill(Signal::KILL));
-    for gave_up in callers.map(Caller::end) {
+    let impatient = ["2"; 2].map(start);
+    for caller in killed {
+        caller.kill(Signal::KILL);
+    }
+    for gave_up in impatient.map(Caller::end) {
         let code = gave_up.json()["error"]["code"].as_str().unwrap().to_owned();
         assert!(["deadline", "lock_timeout"].contains(&code.as_str()), "{gave_up:?}");
         assert_eq!(gave_up.status, 75, "{gave_up:?}");
