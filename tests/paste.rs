@@ -120,7 +120,8 @@ fn ten_wrong_pastes_are_enough_and_so_is_the_end_of_input() {
 fn nobody_who_pastes_anything_is_waited_for_until_the_limit() {
     let server = server(3600);
     let sandbox = Sandbox::with(&server);
-    let login = start(&sandbox, &["login", "demo", "--paste", "--timeout", "1"]);
+    let login = start(&sandbox, &["login", "demo", "--paste", "--timeout", "5"]);
+    login.shown();
     login.running.end().ends("deadline", 75);
 }
 

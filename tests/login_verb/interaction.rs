@@ -65,7 +65,7 @@ fn a_person_who_says_no_is_not_asked_again_by_a_get_but_may_log_in() {
 fn a_login_that_nobody_finishes_ends_in_time_and_is_followed_by_quiet() {
     let server = serve(Settings { consent: Consent::Silent, ..Settings::default() });
     let sandbox = Sandbox::with(&server);
-    let ended = sandbox.person(&["login", "demo", "--timeout", "1"], Decision::Nothing).ends("deadline", 75);
+    let ended = sandbox.person(&["login", "demo", "--timeout", "5"], Decision::Nothing).ends("deadline", 75);
     assert!(ended.stderr.contains("run `mcp-credential login demo`"), "{}", ended.stderr);
     sandbox.forget_browser();
     refuses_at_once(sandbox.run(&ALWAYS), &sandbox);
