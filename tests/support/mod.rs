@@ -244,7 +244,7 @@ impl Sandbox {
 
     /// `refresh` of the stored token, as after a 401: stale or not, a new one is needed.
     pub fn refresh(&self) -> Ran {
-        self.run(&["refresh", "demo", "--rejected-generation", &self.generation()])
+        self.run(&["refresh", "demo", "--timeout", "60", "--rejected-generation", &self.generation()])
     }
 
     /// The store's own files of a redemption under way, and drafts.
