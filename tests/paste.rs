@@ -167,6 +167,7 @@ fn over_ssh_a_login_names_it_as_the_last_resort() {
     let sandbox = Sandbox::with(&server).variable("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
     let login = sandbox.watch(&["login", "demo"]);
     login.says("run `mcp-credential login demo --paste` instead");
+    sandbox.asked_url();
     login.kill();
 }
 

@@ -31,6 +31,17 @@ fn a_get_that_owns_the_wait_logs_in_and_answers() {
 }
 
 #[test]
+#[should_panic(expected = "a browser was opened unseen")]
+fn a_browser_that_its_test_does_not_look_for_fails_it() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    let login = sandbox.watch(&["login", "demo"]);
+    let asked = sandbox.home().join("asked-to-open");
+    wait_for("a browser", || std::fs::metadata(&asked).is_ok_and(|file| file.len() > 0).then_some(()));
+    login.kill();
+}
+
+#[test]
 fn a_refresh_that_cannot_be_had_is_a_login_where_one_may_start() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
