@@ -22,7 +22,7 @@ fn held_caller(server: &OAuthServer, sandbox: &Sandbox, arguments: &[&str]) -> C
 }
 
 const PATIENT: [&str; 4] = ["get", "demo", "--timeout", "60"];
-const HASTY: [&str; 4] = ["get", "demo", "--timeout", "1"];
+const HASTY: [&str; 4] = ["get", "demo", "--timeout", "3"];
 
 /// One request, no reuse, and the stored token opens the server.
 #[track_caller]

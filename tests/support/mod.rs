@@ -406,7 +406,7 @@ pub fn ageing() -> (OAuthServer, Sandbox) {
 }
 
 /// Asks for a token that lives longer than that of [`ageing`].
-pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "1"];
+pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "3"];
 
 /// Waits for a second of the clock, counted from 1970 UTC.
 pub fn wait_until(second: u64) {
