@@ -187,7 +187,7 @@ fn case_52_a_refresh_token_in_the_answer_is_ignored() {
 fn case_52_a_wrong_secret_is_told_once_for_all_callers_of_the_moment() {
     let server = server(Settings::default());
     let sandbox = environment(&server).variable("OAUTH2_CLIENT_SECRET", "another-secret");
-    for ran in sandbox.crowd(20, &["get", "bot"]) {
+    for ran in sandbox.crowd(20, &["get", "bot", "--timeout", "60"]) {
         let refused = ran.fails("invalid_client", 6);
         assert_eq!(refused.json()["error"]["retryable"], json!(false));
         assert!(refused.stderr.contains("`clientSecret`"), "{}", refused.stderr);

@@ -145,7 +145,7 @@ fn a_refusal_on_the_other_device_ends_the_login() {
 fn a_code_that_nobody_enters_ends_the_login_in_time() {
     let server = server();
     let sandbox = Sandbox::with(&server);
-    let ran = sandbox.run(&["login", "demo", "--timeout", "3"]).ends("deadline", 75);
+    let ran = sandbox.run(&["login", "demo", "--timeout", "10"]).ends("deadline", 75);
     assert!(ran.stderr.contains("in time"), "{}", ran.stderr);
     assert!(!polls(&server).is_empty());
     let device = Device { lifetime: Duration::from_secs(2), ..Device::default() };
@@ -198,9 +198,10 @@ fn a_kill_of_the_caller_while_the_deciding_poll_is_answered_loses_nothing() {
     let mut caller = sandbox.start_group(&["login", "demo"]);
     let code = caller.first_line();
     let code = code.split("enter the code ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-    server.fault(Endpoint::Token, Fault::HoldAfterCommit, Times::Next(1));
-    browser::visit(&format!("{}/device?user_code={code}", server.origin())).unwrap();
+    // Held before it is decided: a poll that was answered before the visit would leave nothing to hold.
+    server.fault(Endpoint::Token, Fault::Hang, Times::Next(1));
     support::process::wait_until_held(&server);
+    browser::visit(&format!("{}/device?user_code={code}", server.origin())).unwrap();
     caller.kill(Signal::KILL);
     server.release();
     wait_for("the worker to save the token", || sandbox.record().exists().then_some(()));
@@ -320,8 +321,9 @@ fn a_hostile_address_or_code_is_neither_shown_nor_opened() {
     assert_eq!((sandbox.opened(), polls(&server).len()), (vec![], 0));
     let tricky = Patch::new().set("verification_uri", "https://idp.example/$(id)`x`?a=|calc");
     server.reconfigure(|settings| settings.device = Some(Device { answer: tricky, ..Device::default() }));
-    let ran = sandbox.run(&["login", "demo", "--device", "--interactive", "never", "--timeout", "2"]);
-    assert!(ran.stderr.contains("https://idp.example/%24%28id%29%60x%60?a=%7Ccalc\n"), "{}", ran.stderr);
+    let login = sandbox.watch(&["login", "demo", "--device", "--interactive", "never"]);
+    login.says("https://idp.example/%24%28id%29%60x%60?a=%7Ccalc\n");
+    login.kill();
 }
 
 #[test]
@@ -338,8 +340,9 @@ fn a_page_of_somebody_else_is_shown_to_nobody_who_did_not_ask_for_a_code() {
         sandbox.forget_browser();
         let declined = sandbox.person(&["login", "demo", "--no-device"], Decision::Approve).succeeds();
         assert!(!declined.stderr.contains(hint), "{}", declined.stderr);
-        let asked = sandbox.run(&["login", "demo", "--device", "--timeout", "2"]);
-        assert!(asked.stderr.contains("https://other.example/device\n"), "{}", asked.stderr);
+        let asked = sandbox.watch(&["login", "demo", "--device"]);
+        asked.says("https://other.example/device\n");
+        asked.kill();
     }
 }
 

@@ -147,9 +147,9 @@ fn case_69_an_erase_among_twenty_refreshes_is_the_end() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
     let held = generation(&sandbox);
-    let crowd: Vec<Running> =
-        (0..20).map(|_| sandbox.watch(&["refresh", "demo", "--rejected-generation", &held])).collect();
-    says_erased(&sandbox.run(&["erase", "demo"]).succeeds());
+    let refresh = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &held];
+    let crowd: Vec<Running> = (0..20).map(|_| sandbox.watch(&refresh)).collect();
+    says_erased(&sandbox.run(&["erase", "demo", "--timeout", "60"]).succeeds());
     for running in crowd {
         let ran = running.end();
         assert!([0, 4].contains(&ran.status), "{ran:?}");

@@ -8,7 +8,8 @@ mod support;
 
 use oauthserver::{Endpoint, Fault, OAuthServer, Reuse, Settings, Times};
 use rustix::process::Signal;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::process::{Caller, kill, wait_until_held};
 use support::{Ran, Sandbox, expired, expired_at, wait_for};
 
@@ -85,37 +86,83 @@ fn ctrl_c_and_a_closed_terminal_lose_nothing() {
 /// A moment of a refresh, told by what can be seen from outside.
 type Moment = (&'static str, fn(&OAuthServer, &Sandbox) -> bool);
 
+/// From the last two on the new token is there for the next call, whatever becomes of the caller.
 const MOMENTS: [Moment; 7] = [
     ("it has just begun", |_, _| true),
     ("there is a worker", |_, sandbox| !sandbox.workers().is_empty()),
     ("there is an intent", |_, sandbox| sandbox.leftovers().contains(&"demo.token.json.intent".to_owned())),
     ("there is a reserve", |_, sandbox| sandbox.leftovers().contains(&"demo.token.json.next".to_owned())),
     ("it is connected", |server, _| server.open_connections() > 0),
-    ("the request is sent", |server, _| server.log().refreshes().last().is_some_and(|last| !last.is_over())),
-    ("the server has rotated", |server, _| server.log().held() > 0),
+    ("the request is sent", |server, _| !server.refreshes().is_empty()),
+    ("the server holds the answer", |server, _| server.log().held() > 0),
 ];
+
+/// A point at which the group is killed.
+enum Point {
+    /// As soon as a moment has come.
+    Seen(Moment),
+    /// So long after the start; the server holds the refresh, so that it lasts longer than that.
+    After(Duration),
+}
+
+/// The moments, and for the rest of twenty points the time between them, from another beginning at each run.
+fn twenty_points() -> Vec<Point> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let first = Duration::from_micros(u64::from(now.subsec_micros()) % 8000);
+    println!("the first is {first:?} after the start");
+    let after = (0..13).map(|step| Point::After(first + step * Duration::from_millis(8)));
+    MOMENTS.into_iter().map(Point::Seen).chain(after).collect()
+}
+
+/// As many people who are logged in, each at a server of his own; their tokens have ended.
+fn all_expired(count: usize) -> Vec<(OAuthServer, Sandbox)> {
+    let all: Vec<_> = (0..count)
+        .map(|_| {
+            let server = support::server(1);
+            let sandbox = Sandbox::logged_in(&server);
+            server.reconfigure(|settings| settings.access_token_ttl = Duration::from_secs(3600));
+            (server, sandbox)
+        })
+        .collect();
+    for (_, sandbox) in &all {
+        support::wait_until(sandbox.clear()["expires_at"].as_u64().unwrap());
+    }
+    all
+}
 
 #[test]
 fn a_kill_of_the_group_at_any_moment_costs_no_login_case_74b() {
-    let (server, sandbox) = expired();
-    for (name, has_come) in MOMENTS {
-        hold(&server, Fault::HoldAfterCommit);
-        let caller = sandbox.start_refresh();
-        wait_for(name, || has_come(&server, &sandbox).then_some(()));
+    let points = twenty_points();
+    let scenes = all_expired(points.len());
+    for (number, (point, (server, sandbox))) in points.into_iter().zip(&scenes).enumerate() {
+        let before = sandbox.generation();
+        hold(server, if number % 2 == 0 { Fault::HoldAfterCommit } else { Fault::Hang });
+        let caller = sandbox.start_group(&["get", "demo", "--timeout", "60"]);
+        let (name, is_sent) = match point {
+            Point::Seen((name, has_come)) => {
+                wait_for(name, || has_come(server, sandbox).then_some(()));
+                (name.to_owned(), number >= 5)
+            }
+            Point::After(time) => {
+                thread::sleep(time);
+                (format!("{time:?} after the start"), server.log().held() > 0)
+            }
+        };
         caller.kill(Signal::KILL);
-        server.clear_faults();
-        let answer = sandbox.run(&["get", "demo"]).succeeds();
-        assert_eq!(server.reuses(), 0, "{name}");
         // A request that arrived with the kill may be held only now.
         wait_for("the workers to end", || {
-            server.clear_faults();
+            server.release();
             sandbox.workers().is_empty().then_some(())
         });
-        assert!(server.mcp_accepts(&answer.text("access_token")), "{name}");
-        sandbox.refresh().succeeds();
+        server.clear_faults();
+        let saved = sandbox.generation() != before;
+        assert!(saved || !is_sent, "{name}: the answer was not kept");
+        let answer = sandbox.run(&["get", "demo", "--timeout", "60"]).succeeds();
+        let expected = if saved { "cache" } else { "refreshed" };
+        assert_eq!((answer.text("source").as_str(), server.refreshes().len()), (expected, 1), "{name}");
+        assert_eq!(server.reuses(), 0, "{name}");
+        it_is_all_well(server, sandbox, &answer);
     }
-    let answer = sandbox.run(&["get", "demo"]).succeeds();
-    it_is_all_well(&server, &sandbox, &answer);
 }
 
 #[test]
@@ -123,11 +170,14 @@ fn five_callers_give_up_three_are_killed_and_the_late_answer_is_there_for_the_ne
     let (server, sandbox) = expired();
     let before = sandbox.generation();
     hold(&server, Fault::HoldAfterCommit);
-    let callers: Vec<_> = (0..5).map(|_| sandbox.start_group(&["get", "demo", "--timeout", "2"])).collect();
+    let start = |seconds| sandbox.start_group(&["get", "demo", "--timeout", seconds]);
+    let killed = ["60"; 3].map(start);
     wait_until_held(&server);
-    let mut callers = callers.into_iter();
-    callers.by_ref().take(3).for_each(|caller| caller.kill(Signal::KILL));
-    for gave_up in callers.map(Caller::end) {
+    let impatient = ["2"; 2].map(start);
+    for caller in killed {
+        caller.kill(Signal::KILL);
+    }
+    for gave_up in impatient.map(Caller::end) {
         let code = gave_up.json()["error"]["code"].as_str().unwrap().to_owned();
         assert!(["deadline", "lock_timeout"].contains(&code.as_str()), "{gave_up:?}");
         assert_eq!(gave_up.status, 75, "{gave_up:?}");

@@ -120,7 +120,8 @@ fn ten_wrong_pastes_are_enough_and_so_is_the_end_of_input() {
 fn nobody_who_pastes_anything_is_waited_for_until_the_limit() {
     let server = server(3600);
     let sandbox = Sandbox::with(&server);
-    let login = start(&sandbox, &["login", "demo", "--paste", "--timeout", "1"]);
+    let login = start(&sandbox, &["login", "demo", "--paste", "--timeout", "5"]);
+    login.shown();
     login.running.end().ends("deadline", 75);
 }
 
@@ -166,6 +167,7 @@ fn over_ssh_a_login_names_it_as_the_last_resort() {
     let sandbox = Sandbox::with(&server).variable("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
     let login = sandbox.watch(&["login", "demo"]);
     login.says("run `mcp-credential login demo --paste` instead");
+    sandbox.asked_url();
     login.kill();
 }
 

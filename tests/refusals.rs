@@ -35,7 +35,7 @@ fn a_refused_refresh_token_needs_a_person_and_is_never_sent_again_case_43() {
 
 #[test]
 fn the_access_token_is_answered_until_it_ends_when_the_refresh_token_is_refused() {
-    let server = server(5);
+    let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
     let before = sandbox.clear();
     server.fault(Endpoint::Refresh, Fault::json_error(400, "invalid_grant"), Times::Always);
@@ -47,7 +47,20 @@ fn the_access_token_is_answered_until_it_ends_when_the_refresh_token_is_refused(
     );
     assert!(server.mcp_accepts(&answer.text("access_token")));
     assert_eq!(sandbox.clear()["can_refresh"], false);
-    support::wait_until(before["expires_at"].as_u64().unwrap());
+    server.expire_access_tokens();
+    let ended = sandbox.run(&["get", "demo", "--verify", "always"]).fails("interaction_required", 4);
+    assert!(ended.stderr.contains("no longer accepts the refresh token"), "{ended:?}");
+    assert_eq!(server.refreshes().len(), 1);
+    assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]));
+}
+
+#[test]
+fn the_access_token_is_not_answered_after_its_end_when_the_refresh_token_was_refused_before() {
+    let server = server(1);
+    let sandbox = Sandbox::logged_in(&server);
+    server.fault(Endpoint::Refresh, Fault::json_error(400, "invalid_grant"), Times::Always);
+    sandbox.refresh().fails("interaction_required", 4);
+    support::wait_until(sandbox.clear()["expires_at"].as_u64().unwrap());
     let ended = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
     assert!(ended.stderr.contains("no longer accepts the refresh token"), "{ended:?}");
     assert_eq!(server.refreshes().len(), 1);

@@ -3,9 +3,10 @@
 
 mod support;
 
+use mcp_credential::store::lock::Held;
 use oauthserver::{Endpoint, Fault, OAuthServer, Times};
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use support::process::{Caller, go_on, stop, wait_until_held};
 use support::{LONGER_LIFE, Sandbox, ageing, expired};
 
@@ -22,7 +23,7 @@ fn held_caller(server: &OAuthServer, sandbox: &Sandbox, arguments: &[&str]) -> C
 }
 
 const PATIENT: [&str; 4] = ["get", "demo", "--timeout", "60"];
-const HASTY: [&str; 4] = ["get", "demo", "--timeout", "1"];
+const HASTY: [&str; 4] = ["get", "demo", "--timeout", "3"];
 
 /// One request, no reuse, and the stored token opens the server.
 #[track_caller]
@@ -83,6 +84,19 @@ fn a_killed_lock_holder_leaves_the_lock_free_case_66() {
     let answers = [caller.end().succeeds(), waiting.end().succeeds()];
     assert_eq!(answers[0].text("generation"), answers[1].text("generation"));
     assert_eq!((server.refreshes().len(), server.reuses()), (2, 0));
+}
+
+#[test]
+fn a_lock_that_was_handed_over_counts_only_where_it_lies_and_while_nobody_else_holds_it_case_68() {
+    let sandbox = Sandbox::new();
+    let (path, other) = (sandbox.home().join("lock"), sandbox.home().join("other"));
+    let open = |path: &Path| File::options().write(true).create(true).truncate(false).open(path).unwrap();
+    assert!(Held::inherited(open(&other), &path).is_err(), "nothing lies there");
+    let held = Held::inherited(open(&path), &path).unwrap();
+    assert!(Held::inherited(open(&other), &path).is_err(), "another file lies there");
+    assert!(Held::inherited(open(&path), &path).is_err(), "somebody else holds it");
+    drop(held);
+    assert!(Held::inherited(open(&path), &path).is_ok());
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn an_erase_under_a_replaced_lock_waits_for_the_renewal_under_the_old_one() {
     let sandbox = Sandbox::logged_in(&server);
     server.fault(Endpoint::Refresh, Fault::HoldAfterCommit, Times::Next(1));
     let rejected = sandbox.run(&["get", "demo"]).succeeds().text("generation");
-    let renewal = sandbox.start(&["refresh", "demo", "--rejected-generation", &rejected]);
+    let renewal = sandbox.start(&["refresh", "demo", "--timeout", "60", "--rejected-generation", &rejected]);
     assert!(server.wait_for(|log| log.held() == 1, PATIENCE));
     std::fs::remove_file(sandbox.state("oauth/demo.token.json.lock")).unwrap();
     let erased = sandbox.run(&["erase", "demo", "--timeout", "1"]);
@@ -30,7 +30,7 @@ fn a_renewal_whose_reserved_file_was_taken_away_still_saves_its_token() {
     let sandbox = Sandbox::logged_in(&server);
     server.fault(Endpoint::Refresh, Fault::HoldAfterCommit, Times::Next(1));
     let rejected = sandbox.run(&["get", "demo"]).succeeds().text("generation");
-    let renewal = sandbox.start(&["refresh", "demo", "--rejected-generation", &rejected]);
+    let renewal = sandbox.start(&["refresh", "demo", "--timeout", "60", "--rejected-generation", &rejected]);
     assert!(server.wait_for(|log| log.held() == 1, PATIENCE));
     let reserved = sandbox.state("oauth/demo.token.json.next");
     std::fs::remove_file(&reserved).unwrap();
@@ -50,7 +50,7 @@ fn a_fault_after_a_lost_answer_does_not_hide_that_the_token_may_be_spent() {
     server.fault(Endpoint::Refresh, Fault::DropAfterCommit, Times::Next(1));
     server.fault(Endpoint::Refresh, Fault::status(503), Times::Next(3));
     let rejected = sandbox.run(&["get", "demo"]).succeeds().text("generation");
-    let refresh = ["refresh", "demo", "--rejected-generation", &rejected];
+    let refresh = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &rejected];
     sandbox.run(&refresh).fails("unavailable", 75);
     sandbox.forget_state();
     let ended = sandbox.run(&refresh).fails("interaction_required", 4);

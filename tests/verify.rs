@@ -5,6 +5,8 @@ mod support;
 use oauthserver::browser::Decision;
 use oauthserver::{Document, Endpoint, Fault, OAuthServer, Settings, Times};
 use serde_json::json;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use support::{Ran, Sandbox, end, serve, server};
 
 fn header(ran: &Ran) -> String {
@@ -53,12 +55,19 @@ fn the_other_formats_do_not_ask_unless_they_are_told_to() {
 fn ten_sessions_that_start_together_share_one_question() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
-    server.fault(Endpoint::Mcp, Fault::Hang, Times::Next(1));
-    let children: Vec<_> = (0..10).map(|_| sandbox.start(&["get", "demo", "--format", "headers"])).collect();
-    assert!(server.wait_for(|log| log.held() == 1, support::PATIENCE));
-    server.release();
-    for child in children {
-        end(child).succeeds();
+    let path = sandbox.state("oauth/demo.token.json.probe");
+    let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    lock.lock().unwrap();
+    let get = ["get", "demo", "--format", "headers"];
+    let mut sessions: Vec<_> = (0..10).map(|_| sandbox.watch(&get)).collect();
+    // Whoever has waited for two seconds asks nobody, and is done.
+    support::wait_for("all of them to wait for their turn", || {
+        sessions.iter_mut().all(|session| session.has_open(&path) || session.has_ended()).then_some(())
+    });
+    assert_eq!(pings(&server), 0, "somebody else asks");
+    drop(lock);
+    for session in sessions {
+        session.end().succeeds();
     }
     assert_eq!(pings(&server), 1);
 }

@@ -1,14 +1,14 @@
 //! Which authorization server each configured client belongs to: the one that gave it its first token here.
 //!
 //! A registration of our own says its issuer itself. A client that a person registered is known by the configuration
-//! alone, and the token record that would tell goes with the login: so its issuer stands in a sealed file beside the
-//! record, which outlives an erased login and goes with the registration. What cannot be read back is damage, and
-//! never counts as unknown. It grows by one line a client, up to a limit.
+//! alone, and the token record that would tell goes with the login: so its issuer stands in a file beside the record,
+//! which outlives an erased login and goes with the registration. It holds no secret and is not sealed: whoever could
+//! change it could as well take it away, and a login must not need the key of a record that it replaces. What cannot
+//! be read back is damage, and never counts as unknown. It grows by one line a client, up to a limit.
 
 use super::draft::{self, Durable};
 use super::file::{self, unwritable};
 use super::lock::Held;
-use super::seal::{self, Kind};
 use super::slot::Slot;
 use crate::failure::{Code, Failure, Outcome};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,6 @@ const LIMIT: usize = 64;
 
 /// The content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
 struct Known {
     clients: Vec<Bound>,
     /// Members that this version does not know.
@@ -70,10 +69,9 @@ impl Slot<'_> {
             return Ok(());
         }
         known.bind(client_id, url, issuer);
-        let (path, key) = (self.issuers_path(), self.store().key_for_writing()?);
+        let path = self.issuers_path();
         let written = serde_json::to_vec(&known)
             .map_err(std::io::Error::other)
-            .and_then(|body| seal::seal(&key, Kind::Issuers, self.name(), "{}", &body))
             .and_then(|content| draft::replace(&path, &content, Durable::Yes));
         written.map_err(|error| unwritable(&path, &error))
     }
@@ -94,10 +92,7 @@ impl Slot<'_> {
     fn known_issuers(&self) -> Outcome<Known> {
         let path = self.issuers_path();
         let Some(content) = file::read_private(&path)? else { return Ok(Known::default()) };
-        let key = self.store().key()?;
-        let opened = seal::open(&key, Kind::Issuers, self.name(), &content).ok();
-        let known = opened.and_then(|opened| serde_json::from_slice(&opened.secrets).ok());
-        known.ok_or_else(|| {
+        serde_json::from_slice(&content).map_err(|_| {
             let text = format!(
                 "{} cannot be read back; it was left in place; erase it with `mcp-credential erase {} --scope client`",
                 path.display(),

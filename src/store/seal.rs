@@ -31,8 +31,6 @@ pub enum Kind {
     Client,
     /// Which seeds were spent.
     Seeds,
-    /// Which issuers the configured clients belong to.
-    Issuers,
 }
 
 impl Kind {
@@ -42,7 +40,6 @@ impl Kind {
             Self::Intent => "mcp-credential/intent/1",
             Self::Client => "mcp-credential/client/1",
             Self::Seeds => "mcp-credential/seeds/1",
-            Self::Issuers => "mcp-credential/issuers/1",
         }
     }
 }

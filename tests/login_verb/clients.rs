@@ -5,6 +5,7 @@ use crate::support::{Sandbox, serve};
 use oauthserver::{AuthMethod, Client, OAuthServer, Settings};
 use serde_json::json;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const SECRET: &str = "s3cret-of-the-app+%/=";
 
@@ -150,7 +151,11 @@ fn case_37_a_fixed_port_that_is_taken_is_named_and_nothing_is_opened() {
     assert_eq!(sandbox.opened(), [""; 0]);
 }
 
+/// A port that nobody else is given meanwhile: the system hands out those from 32768 on.
 fn free_port() -> (u16, String) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    let own = u16::try_from(std::process::id() % 20_000).unwrap();
+    let mut ports = (0..1000).map(|_| 10_000 + (own + TRIED.fetch_add(1, Ordering::Relaxed)) % 20_000);
+    let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
     (port, format!("http://127.0.0.1:{port}/callback"))
 }

@@ -35,7 +35,7 @@ fn a_browser_that_cannot_be_started_is_named_and_no_other_is_opened() {
     let server = asking();
     for browser in ["/nonexistent", "no-such-browser %s:/nonexistent --new"] {
         let sandbox = Sandbox::with(&server).variable("BROWSER", browser);
-        let ended = sandbox.run(&["login", "demo", "--timeout", "1"]).ends("deadline", 75);
+        let ended = sandbox.run(&["login", "demo", "--timeout", "5"]).ends("deadline", 75);
         assert!(ended.stderr.contains("what `BROWSER` names could not be started"), "{}", ended.stderr);
         assert!(ended.stderr.contains("open the address yourself"), "{}", ended.stderr);
         assert!(ended.stderr.contains("`--timeout` or `callbackTimeoutSeconds`"), "{}", ended.stderr);
@@ -44,6 +44,17 @@ fn a_browser_that_cannot_be_started_is_named_and_no_other_is_opened() {
     let second = format!("no-such-browser:{}", sandbox.home().join("browser").display());
     let sandbox = sandbox.variable("BROWSER", &second);
     sandbox.person(&["login", "demo"], Decision::Approve).succeeds();
+}
+
+#[test]
+#[should_panic(expected = "a browser was opened unseen")]
+fn a_browser_that_its_test_does_not_look_for_fails_it() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server);
+    let login = sandbox.watch(&["login", "demo"]);
+    let asked = sandbox.home().join("asked-to-open");
+    wait_for("a browser", || std::fs::metadata(&asked).is_ok_and(|file| file.len() > 0).then_some(()));
+    login.kill();
 }
 
 #[test]
@@ -81,7 +92,7 @@ fn a_person_who_says_no_is_not_asked_again_by_a_get_but_may_log_in() {
 fn a_login_that_nobody_finishes_ends_in_time_and_is_followed_by_quiet() {
     let server = serve(Settings { consent: Consent::Silent, ..Settings::default() });
     let sandbox = Sandbox::with(&server);
-    let ended = sandbox.person(&["login", "demo", "--timeout", "1"], Decision::Nothing).ends("deadline", 75);
+    let ended = sandbox.person(&["login", "demo", "--timeout", "5"], Decision::Nothing).ends("deadline", 75);
     assert!(ended.stderr.contains("run `mcp-credential login demo`"), "{}", ended.stderr);
     sandbox.forget_browser();
     refuses_at_once(sandbox.run(&ALWAYS), &sandbox);

@@ -53,13 +53,17 @@ fn a_login_shows_the_address_and_stores_a_token_that_get_answers() {
 fn a_second_login_reuses_the_client_and_its_port() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
-    let first = sandbox.run(&["get", "demo"]).succeeds();
-    sandbox.login("demo").succeeds();
+    let mut generations = vec![sandbox.generation()];
+    for _ in 0..3 {
+        sandbox.login("demo").succeeds();
+        generations.push(sandbox.generation());
+    }
     assert_eq!(server.registrations().len(), 1);
     let uris = redirect_uris(&server);
-    assert_eq!((uris.len(), &uris[0]), (2, &uris[1]));
-    let second = sandbox.run(&["get", "demo"]).succeeds();
-    assert_ne!(second.text("generation"), first.text("generation"));
+    assert_eq!(uris.len(), 4);
+    // Somebody else may have been given the port between two logins, but not each time.
+    assert!(uris.windows(2).any(|pair| pair[0] == pair[1]), "{uris:?}");
+    assert!(generations.windows(2).all(|pair| pair[0] != pair[1]), "{generations:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::peer::HANG;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -37,7 +38,8 @@ impl Visitor {
 /// The server's NAME in every test.
 pub const NAME: &str = "peer";
 
-/// A home directory, removed with the value unless the test failed.
+/// A home directory, removed with the value unless the test failed. A browser that no login of the test waits for
+/// fails it.
 pub struct Sandbox {
     home: PathBuf,
     environment: Vec<(String, String)>,
@@ -51,7 +53,11 @@ impl Sandbox {
         let folder = format!("peers-{}-{number}", std::process::id());
         let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
         fs::create_dir_all(&home).unwrap();
-        Self { home, environment: Vec::new() }
+        let sandbox = Self { home, environment: Vec::new() };
+        let unseen = format!("#!/bin/sh\necho \"$1\" >> '{}'\n", sandbox.home.join("unseen.log").display());
+        fs::write(sandbox.home.join("unseen"), unseen).unwrap();
+        fs::set_permissions(sandbox.home.join("unseen"), fs::Permissions::from_mode(0o755)).unwrap();
+        sandbox
     }
 
     /// The same home, with these variables for every command.
@@ -188,7 +194,7 @@ impl Sandbox {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", &self.home)
-            .env("BROWSER", Visitor::Script.program())
+            .env("BROWSER", self.home.join("unseen"))
             .env("VISIT_LOG", self.visit_log())
             .env("VISIT_SAW", self.home.join("visit.saw"))
             .envs(self.environment.iter().map(|(key, value)| (key, value)))
@@ -206,7 +212,9 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if !thread::panicking() {
+            let unseen = fs::read_to_string(self.home.join("unseen.log")).unwrap_or_default();
             let _ = fs::remove_dir_all(&self.home);
+            assert_eq!(unseen, "", "a browser that nobody expected");
         }
     }
 }

@@ -1,14 +1,23 @@
 //! Registrations that the authorization server has forgotten: recovered once, proved at the endpoint concerned.
 
 use crate::clients_at;
-use crate::support::{Ran, Sandbox, serve, server};
-use oauthserver::browser::Decision;
+use crate::support::{Ran, Sandbox, serve, server, wait_for};
+use oauthserver::browser::{self, Decision};
 use oauthserver::{Consent, Endpoint, Fault, OAuthServer, Settings, Times};
 use std::fs;
 
-/// A login that nobody can finish, since its page sends nobody back.
+/// A login that nobody can finish, since its page sends nobody back: its time runs out.
 fn unfinished(sandbox: &Sandbox) -> Ran {
-    sandbox.person(&["login", "demo", "--timeout", "2"], Decision::Approve).ends("deadline", 75)
+    sandbox.person(&["login", "demo", "--timeout", "5"], Decision::Approve).ends("deadline", 75)
+}
+
+/// The same, given up as soon as the page was seen.
+fn abandoned(sandbox: &Sandbox) {
+    let before = sandbox.opened().len();
+    let login = sandbox.watch(&["login", "demo"]);
+    let url = wait_for("a browser to be asked", || sandbox.opened().get(before).cloned());
+    browser::visit(&url).unwrap();
+    login.kill();
 }
 
 fn visits(server: &OAuthServer) -> usize {
@@ -22,7 +31,11 @@ fn a_client_that_the_authorization_page_refuses_is_replaced_by_the_next_login() 
         let sandbox = Sandbox::logged_in(&server);
         // The person's visit, then the question.
         server.fault(Endpoint::Authorize, Fault::status(status), Times::Next(2));
-        unfinished(&sandbox);
+        if status == 400 {
+            unfinished(&sandbox);
+        } else {
+            abandoned(&sandbox);
+        }
         assert_eq!(server.registrations().len(), 1, "{status}: nothing is proved yet");
         let login = sandbox.login("demo").succeeds();
         assert!(login.stderr.contains(&format!("(HTTP {status}); registering anew")), "{login:?}");
@@ -56,7 +69,7 @@ fn a_page_that_knows_the_client_or_has_a_fault_costs_no_registration() {
             Some(fault) => server.fault(Endpoint::Authorize, fault, Times::Next(2)),
             None => server.reconfigure(|settings| settings.consent = Consent::Silent),
         }
-        unfinished(&sandbox);
+        abandoned(&sandbox);
         server.reconfigure(|settings| settings.consent = Consent::Auto);
         sandbox.login("demo").succeeds();
         assert_eq!((server.registrations().len(), visits(server)), (1, 4), "one question before the visit");
@@ -77,7 +90,7 @@ fn a_page_that_refuses_every_client_gets_one_new_registration_and_no_more() {
     let sandbox = Sandbox::logged_in(&server);
     server.fault(Endpoint::Authorize, Fault::status(400), Times::Always);
     for _ in 0..4 {
-        unfinished(&sandbox);
+        abandoned(&sandbox);
     }
     assert_eq!(server.registrations().len(), 2);
     server.clear_faults();

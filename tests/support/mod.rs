@@ -17,7 +17,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,10 +30,13 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mcp-credential");
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-/// A HOME of its own, removed at the end.
+/// A HOME of its own, removed at the end. A browser that was opened and that the test has neither expected nor
+/// looked for fails it then.
 pub struct Sandbox {
     home: PathBuf,
     variables: Vec<(OsString, OsString)>,
+    /// How many of the opened browsers the test knows of.
+    known: AtomicUsize,
 }
 
 /// What a run of the program came to.
@@ -54,7 +57,7 @@ impl Sandbox {
             format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let home = std::env::temp_dir().join(name);
         fs::create_dir_all(&home).unwrap();
-        let sandbox = Self { home, variables: Vec::new() };
+        let sandbox = Self { home, variables: Vec::new(), known: AtomicUsize::new(0) };
         let asked = sandbox.home.join("asked-to-open");
         sandbox.script("browser", &format!("printf '%s\\n' \"$1\" >> '{}'", asked.display()));
         sandbox
@@ -194,22 +197,23 @@ impl Sandbox {
     /// Runs the program with a person at its browser, who decides as told. A run that ends without a browser
     /// has no person.
     pub fn person(&self, arguments: &[&str], decision: Decision) -> Ran {
-        let before = self.opened().len();
+        let before = self.asked().len();
         self.person_at(self.watch(arguments), before, decision)
     }
 
     /// The same with `input` as the program's standard input.
     pub fn person_with(&self, arguments: &[&str], input: &[u8], decision: Decision) -> Ran {
-        let before = self.opened().len();
+        let before = self.asked().len();
         self.person_at(Running::watch(self.start_with(arguments, input)), before, decision)
     }
 
     fn person_at(&self, mut running: Running, before: usize, decision: Decision) -> Ran {
-        let opened = wait_for("a browser, or the end", || match self.opened().get(before) {
+        let opened = wait_for("a browser, or the end", || match self.asked().get(before) {
             Some(url) => Some(Some(url.clone())),
             None => running.has_ended().then_some(None),
         });
         if let Some(url) = opened {
+            self.known.fetch_add(1, Ordering::SeqCst);
             browser::visit_and(&url, decision).unwrap();
         }
         running.end()
@@ -220,8 +224,15 @@ impl Sandbox {
         wait_for("a browser to be asked", || self.opened().first().cloned())
     }
 
-    /// Every address that a browser was asked to open.
+    /// Every address that a browser was asked to open. The test knows of them from here on.
     pub fn opened(&self) -> Vec<String> {
+        let asked = self.asked();
+        self.known.store(asked.len(), Ordering::SeqCst);
+        asked
+    }
+
+    /// The same, past the test.
+    fn asked(&self) -> Vec<String> {
         let asked = fs::read_to_string(self.home.join("asked-to-open")).unwrap_or_default();
         asked.lines().map(str::to_owned).collect()
     }
@@ -229,6 +240,7 @@ impl Sandbox {
     /// From here on [`Sandbox::opened`] starts anew.
     pub fn forget_browser(&self) {
         let _ = fs::remove_file(self.home.join("asked-to-open"));
+        self.known.store(0, Ordering::SeqCst);
     }
 
     /// What is known about the stored token, without its secrets.
@@ -244,7 +256,7 @@ impl Sandbox {
 
     /// `refresh` of the stored token, as after a 401: stale or not, a new one is needed.
     pub fn refresh(&self) -> Ran {
-        self.run(&["refresh", "demo", "--rejected-generation", &self.generation()])
+        self.run(&["refresh", "demo", "--timeout", "60", "--rejected-generation", &self.generation()])
     }
 
     /// The store's own files of a redemption under way, and drafts.
@@ -271,7 +283,12 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        let asked = self.asked();
         let _ = fs::remove_dir_all(&self.home);
+        if !thread::panicking() {
+            let known = self.known.load(Ordering::SeqCst);
+            assert!(asked.len() <= known, "a browser was opened unseen: {:?}", &asked[known..]);
+        }
     }
 }
 
@@ -389,7 +406,7 @@ pub fn ageing() -> (OAuthServer, Sandbox) {
 }
 
 /// Asks for a token that lives longer than that of [`ageing`].
-pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "1"];
+pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "3"];
 
 /// Waits for a second of the clock, counted from 1970 UTC.
 pub fn wait_until(second: u64) {

@@ -23,7 +23,8 @@ impl Sandbox {
 
     /// The same for `refresh` of the stored token, which needs a new one at once.
     pub fn start_refresh(&self) -> Caller {
-        self.start_group(&["refresh", "demo", "--rejected-generation", &self.generation()])
+        let refresh = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &self.generation()];
+        self.start_group(&refresh)
     }
 
     /// The refresh processes that work on this sandbox.

@@ -43,11 +43,13 @@ impl Running {
     /// Waits until it has `path` open.
     #[track_caller]
     pub fn opens(&self, path: &Path) {
-        let places = format!("/proc/{}/fd", self.id());
-        wait_for(&format!("{} to be opened", path.display()), || {
-            let mut open = fs::read_dir(&places).ok()?.flatten();
-            open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path)).then_some(())
-        });
+        wait_for(&format!("{} to be opened", path.display()), || self.has_open(path).then_some(()));
+    }
+
+    /// Whether it has `path` open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.id())).into_iter().flatten().flatten();
+        open.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == path))
     }
 
     /// Whether it has ended by itself.

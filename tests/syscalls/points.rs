@@ -2,9 +2,10 @@
 //! alone.
 //!
 //! Owns the numbering, which is strace's own: each number comes from a run with the same filter as the injection
-//! that uses it. Left out are calls whose number is up to the scheduler or the allocator; they touch neither a file
-//! nor a socket. `MCP_CREDENTIAL_SYSCALLS=all` visits every point; without it one of [`SAMPLED`] is, from another
-//! beginning at each run.
+//! that uses it, and from a second one, since a loaded machine may cut what is said into more pieces. Left out are
+//! calls whose number is up to the scheduler or the allocator; they touch neither a file nor a socket.
+//! `MCP_CREDENTIAL_SYSCALLS=all` visits every point; without it one of [`SAMPLED`] is, from another beginning at each
+//! run. The beginning is printed, and `MCP_CREDENTIAL_SYSCALLS_FIRST` brings it back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -61,31 +62,47 @@ fn only(root: &Path, file: &Path) -> String {
     format!("--trace-path={}", path.display())
 }
 
-/// Every point of the run that `trace` makes with these options of strace; its files lie below `root`.
+/// Every point of the run that `trace` makes with these options of strace, again and again; its files lie below
+/// `root`.
 pub fn points(root: &Path, mut trace: impl FnMut(&[String]) -> String) -> Vec<Point> {
     let all = "--trace=all".to_owned();
-    let whole = trace(std::slice::from_ref(&all));
+    let mut twice = |options: &[String]| [trace(options), trace(options)];
+    let whole = twice(std::slice::from_ref(&all));
     let below = root.to_string_lossy().trim_end_matches('/').to_owned();
     let mut points = Vec::new();
-    for file in files(&whole, &below) {
-        let log = trace(&[all.clone(), only(root, &file)]);
-        points.extend(numbered(&log, Some(&file)).filter(|point| !UNSTEADY[..11].contains(&&*point.call)));
+    for file in files(&whole[0], &below) {
+        let logs = twice(&[all.clone(), only(root, &file)]);
+        points.extend(
+            in_both(&logs, Some(&file)).into_iter().filter(|point| !UNSTEADY[..11].contains(&&*point.call)),
+        );
     }
-    let on_files: BTreeSet<&str> =
-        calls(&whole).filter(|(_, _, line)| line.contains(&below)).map(|(_, name, _)| name).collect();
-    let bare = numbered(&whole, None)
+    let on_files: BTreeSet<&str> = whole
+        .iter()
+        .flat_map(|log| calls(log))
+        .filter(|(_, _, line)| line.contains(&below))
+        .map(|(_, name, _)| name)
+        .collect();
+    let bare = in_both(&whole, None)
+        .into_iter()
         .filter(|point| !on_files.contains(&*point.call) && !UNSTEADY.contains(&&*point.call));
     points.extend(bare);
     points
 }
 
-/// Every point of a log by its name alone, without calls that can neither write nor send anything.
-pub fn by_name(log: &str) -> Vec<Point> {
+/// The points that two runs have in common.
+fn in_both(logs: &[String; 2], file: Option<&Path>) -> Vec<Point> {
+    let second: Vec<Point> = numbered(&logs[1], file).collect();
+    numbered(&logs[0], file).filter(|point| second.contains(point)).collect()
+}
+
+/// Every point that two logs have in common by its name alone, without calls that can neither write nor send
+/// anything.
+pub fn by_name(logs: &[String; 2]) -> Vec<Point> {
     let idle = ["close", "fcntl", "getrandom", "prlimit64", "sched_getaffinity"];
     let matters = |point: &Point| {
         !UNSTEADY.contains(&&*point.call) && !idle.contains(&&*point.call) && !point.call.starts_with("rt_")
     };
-    numbered(log, None).filter(matters).collect()
+    in_both(logs, None).into_iter().filter(matters).collect()
 }
 
 /// Those of `points` that this run visits.
@@ -93,9 +110,23 @@ pub fn visited<T>(points: Vec<T>) -> Vec<T> {
     if std::env::var_os("MCP_CREDENTIAL_SYSCALLS").is_some_and(|amount| amount == "all") {
         return points;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let first = now.subsec_micros() as usize % SAMPLED;
+    let first = first();
+    println!(
+        "MCP_CREDENTIAL_SYSCALLS_FIRST={first}: every {SAMPLED}th of {} points from there on",
+        points.len()
+    );
     points.into_iter().skip(first).step_by(SAMPLED).collect()
+}
+
+/// Where a sample begins.
+fn first() -> usize {
+    if let Ok(told) = std::env::var("MCP_CREDENTIAL_SYSCALLS_FIRST") {
+        return told
+            .parse()
+            .unwrap_or_else(|_| panic!("MCP_CREDENTIAL_SYSCALLS_FIRST is a number, not `{told}`"));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.subsec_micros() as usize % SAMPLED
 }
 
 /// The calls of a log: process, name and line. The rest of a call that was interrupted by another line is none.

@@ -54,9 +54,13 @@ impl Scene {
         Self { server, sandbox }
     }
 
-    /// Every point of a refresh.
+    /// Every point of a refresh. How often a caller waits for the worker's next words, and for how long, is up to the
+    /// scheduler: only the first of these calls is there in every run.
     pub fn points(&self, who: Who) -> Vec<Point> {
-        points(&self.sandbox.state(""), |options| self.refresh(who, options).1)
+        let mut points = points(&self.sandbox.state(""), |options| self.refresh(who, options).1);
+        let waits = |point: &Point| ["recvfrom", "setsockopt"].contains(&point.call.as_str());
+        points.retain(|point| who == Who::Worker || !waits(point) || point.when == 1);
+        points
     }
 
     /// Refreshes under strace: what was said, and strace's log. Nothing runs any more then.

@@ -74,7 +74,7 @@ pub fn trace(sandbox: &Sandbox, options: &[String], arguments: &[&str]) -> Trace
 /// Refreshes with a fault, which must have happened.
 #[track_caller]
 pub fn refresh_with(sandbox: &Sandbox, fault: Inject) -> Ran {
-    let arguments = ["refresh", "demo", "--rejected-generation", &sandbox.generation()];
+    let arguments = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &sandbox.generation()];
     let traced = trace(sandbox, &fault.options(sandbox), &arguments);
     let mark = if fault.what.starts_with("signal") { "+++ killed by SIGKILL" } else { "(INJECTED)" };
     assert!(traced.log.contains(mark), "{fault:?} did not happen: {}{:?}", traced.log, traced.ran);
@@ -83,7 +83,7 @@ pub fn refresh_with(sandbox: &Sandbox, fault: Inject) -> Ran {
 
 /// The same, without waiting for its end.
 pub fn start_refresh_with(sandbox: &Sandbox, fault: Inject) -> Child {
-    let arguments = ["refresh", "demo", "--rejected-generation", &sandbox.generation()];
+    let arguments = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &sandbox.generation()];
     start(sandbox, &fault.options(sandbox), &arguments)
 }
 

@@ -71,7 +71,8 @@ fn processes_that_are_stopped_and_go_on_while_they_wait_change_nothing_case_70()
 
 /// Refreshes with a fault, and tells whether it happened.
 fn refresh_in(sandbox: &Sandbox, fault: Inject) -> (Ran, bool) {
-    run_in(sandbox, fault, &["refresh", "demo", "--rejected-generation", &sandbox.generation()])
+    let refresh = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &sandbox.generation()];
+    run_in(sandbox, fault, &refresh)
 }
 
 fn run_in(sandbox: &Sandbox, fault: Inject, arguments: &[&str]) -> (Ran, bool) {

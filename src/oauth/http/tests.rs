@@ -112,7 +112,7 @@ fn a_connection_that_breaks_after_the_request_was_lost_case_51() {
 fn silence_and_dripping_end_at_the_limit_case_21() {
     let silent = Scripted::start(|_, _| Script::Silence);
     let dripping = Scripted::start(|_, _| Script::Drip);
-    let http = hasty(Duration::from_millis(200));
+    let http = hasty(Duration::from_secs(1));
     assert_eq!(lost(get(&http, &silent.url("/"))), "no answer came in time");
     assert!(lost(get(&http, &dripping.url("/"))).contains("time was over"));
 }

@@ -70,6 +70,18 @@ impl<'a> Actor<'a> {
         }
     }
 
+    /// Runs the caller that has its turn as number `index` of a burst; `held` is what everybody knows.
+    pub fn take_part(&mut self, index: usize, held: &str) {
+        self.known.push(held.to_owned());
+        match index % 16 {
+            0 => self.login(),
+            1 => self.erase(None),
+            2 => self.erase_if(),
+            3..10 => self.refresh(),
+            _ => drop(self.ask(&["get", "demo"])),
+        }
+    }
+
     /// Mostly the one that was answered last, sometimes an older one.
     fn some_generation(&mut self) -> Option<String> {
         if self.random.chance(80) {

@@ -1,5 +1,5 @@
 //! A random mix of everything that callers do, from many processes at once: in peace, with kills while the
-//! server is slow, and with a lock file that somebody keeps deleting.
+//! server is slow, and with a lock file that somebody keeps deleting. And a burst: everything at the same moment.
 
 mod actor;
 mod person;
@@ -10,6 +10,7 @@ use crate::scene::Scene;
 use crate::size::Size;
 use crate::watch::{watch, while_reading};
 use actor::{Actor, Counts};
+use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
@@ -45,6 +46,33 @@ fn a_lock_file_deleted_at_random_moments_causes_no_second_redemption_case_68() {
 #[test]
 fn everything_at_once_is_still_one_story() {
     play(Trouble { kills: 15, slow: true, thief: true });
+}
+
+#[test]
+fn a_burst_of_every_verb_at_once_is_one_story() {
+    let size = Size::told();
+    let scene = Scene::with_tokens_of(24 * 3600);
+    let (counts, started) = (Counts::default(), Instant::now());
+    while_reading(&scene, &[(1, &watch), (1, &person::logs_in)], || burst(&scene, &size, &counts));
+    scene.sandbox.wait_for_rest();
+    actor::settle(&scene);
+    scene.ends_well();
+    println!("a burst of {}: {counts}, 0 reuses: {:.1?}", size.processes, started.elapsed());
+}
+
+/// As many callers as a crowd has, each of which asks for one thing, at the same moment.
+fn burst(scene: &Scene, size: &Size, counts: &Counts) {
+    let (held, start) = (scene.sandbox.generation(), Barrier::new(size.processes));
+    thread::scope(|scope| {
+        for index in 0..size.processes {
+            let mut actor = Actor::new(scene, counts, Random::new(size.seed, index), 0);
+            let (held, start) = (&held, &start);
+            scope.spawn(move || {
+                start.wait();
+                actor.take_part(index, held);
+            });
+        }
+    });
 }
 
 fn play(trouble: Trouble) {
