@@ -4,6 +4,7 @@
 //! retries, locks or stores. Limits: `error_description` is shown as one short line, and withheld where it
 //! repeats a secret that was sent; an echo in another encoding is not recognised.
 
+mod advice;
 mod dead;
 mod device;
 mod extension;
