@@ -6,8 +6,9 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::oauth::known;
-use crate::oauth::url::{endpoint, origin, same_server};
+use crate::oauth::url::{origin_of, same_server};
 use crate::request::HttpTarget;
+use crate::store::issuers::Home;
 use crate::text::one_line;
 use crate::token::{Clear, NO_PREDECESSOR, split_scope};
 
@@ -93,10 +94,6 @@ fn other_token_origin(server: &Server, clear: &Clear) -> Option<(&'static str, S
     (stored != configured).then_some(("tokenUrl", stored, configured))
 }
 
-fn origin_of(text: &str) -> String {
-    endpoint(text).map_or_else(|_| text.to_owned(), |url| origin(&url))
-}
-
 /// Refuses to let a configured client, and what it was given, follow its server to another issuer than that of the
 /// stored login, unless the configuration names the issuer (MCP authorization: credentials that no longer match are an
 /// error).
@@ -104,40 +101,41 @@ fn origin_of(text: &str) -> String {
 /// # Errors
 /// `untrusted_server` with both issuers.
 pub fn check_issuer(server: &Server, stored: &Clear, found: &Discovered) -> Outcome<()> {
-    let is_known = |(one, other): (&String, &String)| known::same_issuer(known::TABLE, server, one, other);
-    let same = match (&stored.issuer, &found.issuer) {
-        (Some(one), Some(other)) => one == other || is_known((one, other)),
-        (None, None) => true,
+    let home = Home { issuer: stored.issuer.clone(), token_endpoint: stored.token_endpoint.clone() };
+    check_home(server, &stored.client_id, &home, found, "all")
+}
+
+/// The same for `client_id` alone, which is known to belong to `known`, also after its login was erased.
+///
+/// # Errors
+/// `untrusted_server` with both issuers.
+pub fn check_bound(server: &Server, client_id: &str, known: &Home, found: &Discovered) -> Outcome<()> {
+    check_home(server, client_id, known, found, "client")
+}
+
+/// `scope` is what has to be erased before the client may go elsewhere.
+fn check_home(
+    server: &Server,
+    client_id: &str,
+    known: &Home,
+    found: &Discovered,
+    scope: &str,
+) -> Outcome<()> {
+    let same = match (&known.issuer, &found.issuer) {
+        (Some(one), Some(other)) => one == other || known::same_issuer(known::TABLE, server, one, other),
+        (None, None) => origin_of(&known.token_endpoint) == origin_of(&found.token_endpoint),
         // An issuer that nobody named this time: the configured token endpoint says whose it is.
         _ => {
-            server.token_url.is_some()
-                && origin_of(&stored.token_endpoint) == origin_of(&found.token_endpoint)
+            server.token_url.is_some() && origin_of(&known.token_endpoint) == origin_of(&found.token_endpoint)
         }
     };
     if server.issuer.is_some() || same {
         return Ok(());
     }
-    let named = |issuer: &Option<String>| one_line(issuer.as_deref().unwrap_or("(none)"));
-    Err(other_issuer(server, &stored.client_id, &named(&stored.issuer), &named(&found.issuer), "all"))
-}
-
-/// The same for `client_id` alone, which is known to belong to the issuer `known`, also after its login was erased.
-/// Without a published issuer the token endpoint names the authorization server.
-///
-/// # Errors
-/// `untrusted_server` with both issuers.
-pub fn check_bound(server: &Server, client_id: &str, known: &str, found: &Discovered) -> Outcome<()> {
-    let now = found.issuer.as_ref().unwrap_or(&found.token_endpoint);
-    let same = known == now || known::same_issuer(known::TABLE, server, known, now);
-    if same || names_its_issuer(server) {
-        return Ok(());
-    }
-    Err(other_issuer(server, client_id, &one_line(known), &one_line(now), "client"))
-}
-
-/// Whether the configuration itself says where the client belongs.
-fn names_its_issuer(server: &Server) -> bool {
-    server.issuer.is_some() || server.token_url.is_some()
+    let named = |issuer: &Option<String>, endpoint: &str| one_line(issuer.as_deref().unwrap_or(endpoint));
+    let (known, now) =
+        (named(&known.issuer, &known.token_endpoint), named(&found.issuer, &found.token_endpoint));
+    Err(other_issuer(server, client_id, &known, &now, scope))
 }
 
 fn other_issuer(server: &Server, client_id: &str, known: &str, now: &str, scope: &str) -> Failure {

@@ -82,8 +82,7 @@ impl<'a> StoreVault<'a> {
         if !matches!(task, Task::Renew { .. }) {
             server.seeds = Seeds::default();
         }
-        let mut job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task);
-        job.mark = self.mark();
+        let job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task, self.mark());
         worker::redeem(lock, &job, deadline)
     }
 

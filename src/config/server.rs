@@ -232,7 +232,7 @@ pub struct Server {
     pub callback: Callback,
     /// What is sent as `resource`.
     pub resource: ResourceParameter,
-    /// The exact other issuer string that is accepted for this server.
+    /// The exact other name under which the metadata of `issuer` is accepted.
     pub trusted_issuer: Option<String>,
     /// Accept an authorization server that does not advertise PKCE.
     pub allow_missing_pkce_metadata: bool,

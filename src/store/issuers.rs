@@ -1,4 +1,4 @@
-//! Which authorization server each configured client belongs to: the one that gave it its first token here.
+//! Which authorization server each configured client belongs to: the one that gave it its last token here.
 //!
 //! A registration of our own says its issuer itself. A client that a person registered is known by the configuration
 //! alone, and the token record that would tell goes with the login: so its issuer stands in a file beside the record,
@@ -27,24 +27,34 @@ struct Known {
     other: Map<String, Value>,
 }
 
+/// An authorization server, as far as a client that was granted a token there must know it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// Its issuer, where its metadata names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Its token endpoint.
+    pub token_endpoint: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Bound {
     client_id: String,
     /// The MCP server: a name that a person points elsewhere begins anew.
     url: String,
-    issuer: String,
+    #[serde(flatten)]
+    home: Home,
 }
 
 impl Known {
-    fn of(&self, client_id: &str, url: &str) -> Option<&str> {
+    fn of(&self, client_id: &str, url: &str) -> Option<&Home> {
         let bound = self.clients.iter().find(|bound| bound.client_id == client_id && bound.url == url);
-        bound.map(|bound| bound.issuer.as_str())
+        bound.map(|bound| &bound.home)
     }
 
-    fn bind(&mut self, client_id: &str, url: &str, issuer: &str) {
+    fn bind(&mut self, client_id: &str, url: &str, home: Home) {
         self.clients.retain(|bound| bound.client_id != client_id || bound.url != url);
-        let [client_id, url, issuer] = [client_id, url, issuer].map(str::to_owned);
-        self.clients.push(Bound { client_id, url, issuer });
+        self.clients.push(Bound { client_id: client_id.to_owned(), url: url.to_owned(), home });
         let surplus = self.clients.len().saturating_sub(LIMIT);
         self.clients.drain(..surplus);
     }
@@ -55,20 +65,20 @@ impl Slot<'_> {
     ///
     /// # Errors
     /// `cache_damaged`, `insecure_storage`: nothing may be sent with that client then.
-    pub fn issuer_of(&self, client_id: &str, url: &str) -> Outcome<Option<String>> {
-        Ok(self.known_issuers()?.of(client_id, url).map(str::to_owned))
+    pub fn home_of(&self, client_id: &str, url: &str) -> Outcome<Option<Home>> {
+        Ok(self.known_issuers()?.of(client_id, url).cloned())
     }
 
-    /// Writes down that `client_id` belongs to `issuer`, durable, under the token lock; nothing where it stands there.
+    /// Writes down that `client_id` belongs to `home`, durable, under the token lock; nothing where it stands there.
     ///
     /// # Errors
-    /// `cache_unwritable`, and those of [`Slot::issuer_of`].
-    pub fn bind_client(&self, _held: &Held, client_id: &str, url: &str, issuer: &str) -> Outcome<()> {
+    /// `cache_unwritable`, and those of [`Slot::home_of`].
+    pub fn bind_client(&self, _held: &Held, client_id: &str, url: &str, home: Home) -> Outcome<()> {
         let mut known = self.known_issuers()?;
-        if known.of(client_id, url) == Some(issuer) {
+        if known.of(client_id, url) == Some(&home) {
             return Ok(());
         }
-        known.bind(client_id, url, issuer);
+        known.bind(client_id, url, home);
         let path = self.issuers_path();
         let written = serde_json::to_vec(&known)
             .map_err(std::io::Error::other)
@@ -111,23 +121,27 @@ mod tests {
     const URL: &str = "https://mcp.example.com/mcp";
     const ISSUER: &str = "https://idp.example.com";
 
+    fn home(issuer: &str) -> Home {
+        Home { issuer: Some(issuer.to_owned()), token_endpoint: format!("{issuer}/token") }
+    }
+
     #[test]
     fn a_client_belongs_to_the_issuer_that_was_written_down_last_for_its_server() {
         let folder = Folder::new();
         let store = folder.store();
         let slot = Slot::new(&store, "demo");
         let held = slot.token_lock().try_take().unwrap().unwrap();
-        assert_eq!(slot.issuer_of("app", URL).unwrap(), None);
+        assert_eq!(slot.home_of("app", URL).unwrap(), None);
         for issuer in [ISSUER, ISSUER, "https://new.example.com"] {
-            slot.bind_client(&held, "app", URL, issuer).unwrap();
-            assert_eq!(slot.issuer_of("app", URL).unwrap().as_deref(), Some(issuer));
+            slot.bind_client(&held, "app", URL, home(issuer)).unwrap();
+            assert_eq!(slot.home_of("app", URL).unwrap(), Some(home(issuer)));
         }
-        slot.bind_client(&held, "other", URL, ISSUER).unwrap();
-        assert_eq!(slot.issuer_of("app", URL).unwrap().as_deref(), Some("https://new.example.com"));
-        assert_eq!(slot.issuer_of("app", "https://other.example.com").unwrap(), None);
-        assert_eq!(Slot::new(&store, "elsewhere").issuer_of("app", URL).unwrap(), None);
+        slot.bind_client(&held, "other", URL, home(ISSUER)).unwrap();
+        assert_eq!(slot.home_of("app", URL).unwrap(), Some(home("https://new.example.com")));
+        assert_eq!(slot.home_of("app", "https://other.example.com").unwrap(), None);
+        assert_eq!(Slot::new(&store, "elsewhere").home_of("app", URL).unwrap(), None);
         assert!(slot.forget_issuers().unwrap() && !slot.forget_issuers().unwrap());
-        assert_eq!(slot.issuer_of("app", URL).unwrap(), None);
+        assert_eq!(slot.home_of("app", URL).unwrap(), None);
     }
 
     #[test]
@@ -136,25 +150,25 @@ mod tests {
         let store = folder.store();
         let slot = Slot::new(&store, "demo");
         let held = slot.token_lock().try_take().unwrap().unwrap();
-        slot.bind_client(&held, "app", URL, ISSUER).unwrap();
+        slot.bind_client(&held, "app", URL, home(ISSUER)).unwrap();
         std::fs::write(slot.issuers_path(), "junk").unwrap();
-        let failure = slot.issuer_of("app", URL).unwrap_err();
+        let failure = slot.home_of("app", URL).unwrap_err();
         assert_eq!(failure.code, Code::CacheDamaged);
         assert!(failure.message.contains("mcp-credential erase demo --scope client"), "{failure}");
-        assert_eq!(slot.bind_client(&held, "app", URL, ISSUER).unwrap_err().code, Code::CacheDamaged);
+        assert_eq!(slot.bind_client(&held, "app", URL, home(ISSUER)).unwrap_err().code, Code::CacheDamaged);
         assert!(slot.erase_client().unwrap());
-        assert_eq!(slot.issuer_of("app", URL).unwrap(), None);
+        assert_eq!(slot.home_of("app", URL).unwrap(), None);
     }
 
     #[test]
     fn the_file_does_not_grow_for_ever() {
         let mut known = Known::default();
         for number in 0..LIMIT + 3 {
-            known.bind(&number.to_string(), URL, ISSUER);
+            known.bind(&number.to_string(), URL, home(ISSUER));
         }
         assert_eq!(
             (known.clients.len(), known.of("2", URL), known.of("3", URL)),
-            (LIMIT, None, Some(ISSUER))
+            (LIMIT, None, Some(&home(ISSUER)))
         );
     }
 }

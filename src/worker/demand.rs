@@ -60,7 +60,7 @@ fn names(scopes: &[String]) -> impl Iterator<Item = &str> {
 ///
 /// # Errors
 /// `denied` where the server takes no proofs that this program can make.
-pub(super) fn key(job: &Job, stored: &TokenRecord, challenge: Option<&Challenge>) -> Outcome<bool> {
+pub(super) fn demands_key(job: &Job, stored: &TokenRecord, challenge: Option<&Challenge>) -> Outcome<bool> {
     let server = &job.server;
     let is_open = stored.dpop_key.is_none() && server.dpop != Some(false);
     let Some(challenge) = challenge.filter(|challenge| is_open && challenge.is_dpop()) else {

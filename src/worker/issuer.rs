@@ -7,6 +7,7 @@ use crate::failure::Outcome;
 use crate::oauth::discovery::Discovered;
 use crate::oauth::grant::Client;
 use crate::store::Slot;
+use crate::store::issuers::Home;
 use crate::store::lock::Held;
 use crate::token::Clear;
 
@@ -17,7 +18,7 @@ use crate::token::Clear;
 pub(super) fn check(server: &Server, slot: &Slot, found: &Discovered) -> Outcome<()> {
     // Without a client it is the assertion alone that says who asks.
     let client_id = server.client_id.as_deref().unwrap_or_default();
-    let known = slot.issuer_of(client_id, &server.url)?;
+    let known = slot.home_of(client_id, &server.url)?;
     known.map_or(Ok(()), |known| binding::check_bound(server, client_id, &known, found))
 }
 
@@ -30,8 +31,8 @@ pub(super) fn keep(server: &Server, client: &Client, slot: &Slot, held: &Held, c
     if client.dynamic || !is_configured {
         return;
     }
-    let issuer = clear.issuer.as_ref().unwrap_or(&clear.token_endpoint);
-    if let Err(failure) = slot.bind_client(held, &client.client_id, &server.url, issuer) {
+    let home = Home { issuer: clear.issuer.clone(), token_endpoint: clear.token_endpoint.clone() };
+    if let Err(failure) = slot.bind_client(held, &client.client_id, &server.url, home) {
         log::warn!("the issuer of the client could not be written down: {}", failure.message);
     }
 }

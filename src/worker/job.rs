@@ -101,9 +101,16 @@ pub enum Message {
 }
 
 impl Job {
-    /// A job for `server` in `store`.
+    /// A job for `server` in `store`, whose configuration has this `mark`.
     #[must_use]
-    pub fn new(store: &Store, server: Server, secrets: Secrets, network: Network, task: Task) -> Self {
+    pub fn new(
+        store: &Store,
+        server: Server,
+        secrets: Secrets,
+        network: Network,
+        task: Task,
+        mark: u64,
+    ) -> Self {
         let key = match store.key_source() {
             KeySource::Value(key) => Some(key.clone()),
             KeySource::File => None,
@@ -116,7 +123,7 @@ impl Job {
             secrets,
             network,
             task,
-            mark: 0,
+            mark,
             log: log::max_level().to_string(),
             flow: crate::logging::flow().to_owned(),
         }

@@ -102,7 +102,7 @@ fn renewal(job: &Job, slot: &Slot, stored: &TokenRecord, challenge: Option<&Chal
     let server = &job.server;
     binding::check(server, &stored.clear)?;
     demand::refuse_moved(job, Some(&stored.clear), challenge)?;
-    let demands_key = demand::key(job, stored, challenge)?;
+    let demands_key = demand::demands_key(job, stored, challenge)?;
     let stored = &demand::widened(server, stored, challenge);
     let requested = stored.clear.scopes_requested.as_ref().map(|scopes| scopes.join(" "));
     let (grant, source) = match &stored.refresh_token {

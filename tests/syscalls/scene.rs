@@ -94,7 +94,7 @@ impl Scene {
             Slot::new(&store, "demo").token_lock().try_take().unwrap().expect("nobody else works here");
         let task = Task::Renew { generation: sandbox.generation(), challenge: None };
         let network = loaded.machine.network;
-        let job = Job::new(&store, loaded.server.unwrap(), Secrets::default(), network, task);
+        let job = Job::new(&store, loaded.server.unwrap(), Secrets::default(), network, task, 0);
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let mut strace = command(sandbox, true, options);
         strace.args(["--", PROGRAM, VERB]).env_clear().current_dir("/").stdin(held.into_stdio());

@@ -85,7 +85,7 @@ impl<'a> Judge<'a> {
     fn refusal(&self, reply: &Reply) -> Answer {
         let fields = match fields::read(reply) {
             Body::Fields(fields) => fields,
-            Body::Empty => return self.unexplained(reply),
+            Body::Empty => return self.without_a_word(reply),
             Body::BrokenJson | Body::Foreign => {
                 return self.transient(reply, "gave no OAuth error, perhaps a web page");
             }
@@ -154,26 +154,30 @@ impl<'a> Judge<'a> {
     }
 
     /// A refusal without a body. Some servers give no other one to a refresh token that was used.
-    fn unexplained(&self, reply: &Reply) -> Answer {
-        match self.transient(reply, "gave no reason") {
-            Answer::Transient(failure) if self.refreshes() && matches!(reply.status, 400 | 401) => {
-                Answer::Unexplained(failure)
-            }
-            other => other,
+    fn without_a_word(&self, reply: &Reply) -> Answer {
+        let what = "gave no reason";
+        if self.refreshes() && matches!(reply.status, 400 | 401) {
+            return Answer::Unexplained(self.passing(reply, what));
         }
+        self.transient(reply, what)
     }
 
     fn refreshes(&self) -> bool {
         matches!(self.request.grant, GrantRequest::RefreshToken { .. })
     }
 
+    /// An answer that is no OAuth error and no token. It may pass, unless it refuses an assertion.
     fn transient(&self, reply: &Reply, what: &str) -> Answer {
-        let is_refusal = (400..500).contains(&reply.status);
+        let is_refusal = is_refusal(reply);
         if is_refusal && self.request.grant.presents_jwt() {
             return self.refused_jwt(reply, what);
         }
+        Answer::Transient(self.passing(reply, what))
+    }
+
+    fn passing(&self, reply: &Reply, what: &str) -> Failure {
         // A refusal without a reason proves nothing, but only a person can end it if it stays.
-        let for_good = if self.refreshes() && is_refusal {
+        let for_good = if self.refreshes() && is_refusal(reply) {
             format!("; if it stays so, {}", self.log_in())
         } else {
             String::new()
@@ -184,7 +188,7 @@ impl<'a> Judge<'a> {
             reply.status,
             self.elsewhere(reply.status)
         );
-        Answer::Transient(self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now)))
+        self.failure(Code::Unavailable, message).retry_after(reply.retry_after(self.now))
     }
 
     /// A refused assertion is not sent again, whatever the refusal looks like (MCP workload identity).
@@ -257,6 +261,10 @@ pub(super) fn wants_nonce(reply: &Reply) -> bool {
     let is_refusal = matches!(reply.status, 400 | 401);
     is_refusal
         && matches!(fields::read(reply), Body::Fields(fields) if error_of(&fields) == Some("use_dpop_nonce"))
+}
+
+fn is_refusal(reply: &Reply) -> bool {
+    (400..500).contains(&reply.status)
 }
 
 fn is_success(reply: &Reply) -> bool {
