@@ -8,9 +8,12 @@ use crate::oauth::grant::Client;
 use crate::oauth::known;
 use crate::oauth::url::{origin_of, same_server};
 use crate::request::HttpTarget;
+use crate::store::Slot;
 use crate::store::issuers::Home;
+use crate::store::lock::Held;
 use crate::text::one_line;
 use crate::token::{Clear, NO_PREDECESSOR, split_scope};
+use url::Url;
 
 /// The clear part of a first record: whom a token of `client` at `found` is bound to. Its token facts are
 /// filled in from the answer.
@@ -105,12 +108,36 @@ pub fn check_issuer(server: &Server, stored: &Clear, found: &Discovered) -> Outc
     check_home(server, &stored.client_id, &home, found, "all")
 }
 
-/// The same for `client_id` alone, which is known to belong to `known`, also after its login was erased.
+/// The same for `client_id` alone, also after its login was erased; an empty one stands for an assertion that speaks
+/// for itself.
 ///
 /// # Errors
-/// `untrusted_server` with both issuers.
-pub fn check_bound(server: &Server, client_id: &str, known: &Home, found: &Discovered) -> Outcome<()> {
-    check_home(server, client_id, known, found, "client")
+/// `untrusted_server` with both issuers, and those of the store.
+pub fn check_client(server: &Server, slot: &Slot, client_id: &str, found: &Discovered) -> Outcome<()> {
+    let known = slot.home_of(client_id, &address(&server.url))?;
+    known.map_or(Ok(()), |known| check_home(server, client_id, &known, found, "client"))
+}
+
+/// Writes down who granted the token of `clear`, where its client is one of the configuration, or an assertion speaks
+/// for itself. A registration says its issuer itself, and a metadata document serves at every one. The record tells it
+/// as well while it lasts, and the next grant writes what is lost here.
+pub fn keep_home(server: &Server, slot: &Slot, held: &Held, clear: &Clear) {
+    let is_configured = match &server.client_id {
+        Some(client_id) => *client_id == clear.client_id,
+        None => clear.grant.is_unattended(),
+    };
+    if !is_configured || !same_server(&server.url, &clear.url) {
+        return;
+    }
+    let home = Home { issuer: clear.issuer.clone(), token_endpoint: clear.token_endpoint.clone() };
+    if let Err(failure) = slot.bind_client(held, &clear.client_id, &address(&clear.url), home) {
+        log::warn!("the issuer of the client could not be written down: {}", failure.message);
+    }
+}
+
+/// The URL of a server as one text, however it is written.
+fn address(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), String::from)
 }
 
 /// `scope` is what has to be erased before the client may go elsewhere.

@@ -126,6 +126,17 @@ fn a_configured_client_stays_with_its_issuer_when_its_login_is_erased_case_13() 
 }
 
 #[test]
+fn an_erase_writes_down_where_a_client_belongs_before_its_record_goes_case_13() {
+    let (ours, other, sandbox) = registered_by_hand(&json!({}));
+    sandbox.login("demo").succeeds();
+    sandbox.forget_browser();
+    fs::remove_file(sandbox.state("oauth/demo.token.json.issuers")).unwrap();
+    sandbox.run(&["erase", "demo"]).succeeds();
+    names(&ours, &other);
+    is_refused(&sandbox, &["login", "demo", "--timeout", "60"], &ours, &other);
+}
+
+#[test]
 fn a_client_that_logs_in_as_itself_stays_with_its_issuer_when_its_token_is_erased_case_13() {
     let (ours, other, sandbox) = registered_by_hand(&json!({"grant": "client_credentials"}));
     let get = ["get", "demo", "--timeout", "60"];

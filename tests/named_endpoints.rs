@@ -67,12 +67,16 @@ fn with_a_token_endpoint_alone_another_servers_other_endpoints_get_neither_token
     let (good, evil) = good_and_evil();
     let sandbox = ours(&evil, &[("tokenUrl", json!(good.token_endpoint()))]);
     asks_for(&good, &evil, &sandbox, "authorizationUrl");
-    // Half of it is good's: the login goes on with that half.
+    // Whoever is not of the configured origin says nothing about what is there, whichever half of it is good's.
     let page = good.authorization_endpoint();
     evil.reconfigure(|settings| {
         settings.server_metadata = Patch::new().set("authorization_endpoint", page.as_str());
     });
+    asks_for(&good, &evil, &sandbox, "authorizationUrl");
+    let sandbox =
+        ours(&evil, &[("tokenUrl", json!(good.token_endpoint())), ("authorizationUrl", json!(page))]);
     sandbox.login("demo").succeeds();
+    assert_eq!(sandbox.clear().get("issuer"), None, "nobody may say that the client belongs to another");
     sandbox.refresh().succeeds();
     let erased = sandbox.run(&["erase", "demo", "--revoke"]).succeeds();
     assert_eq!(erased.json()["revoked"], json!(false), "nobody may be told");
@@ -114,4 +118,20 @@ fn an_issuer_of_the_configuration_may_name_all_endpoints_wherever_they_are() {
     let erased = sandbox.run(&["erase", "demo", "--revoke"]).succeeds();
     assert_eq!(erased.json()["revoked"], json!(true));
     got_nothing_secret(&evil);
+}
+
+#[test]
+fn an_endpoint_that_was_stored_before_gets_nothing_where_others_are_configured_by_now() {
+    let (good, evil) = good_and_evil();
+    let sandbox = ours(&evil, &[]);
+    sandbox.login("demo").succeeds();
+    assert!(sandbox.clear()["revocation_endpoint"].as_str().unwrap().starts_with(&evil.origin()));
+    let before = evil.requests().len();
+    let oauth2 = json!({"clientId": "ours", "clientSecret": SECRET, "authStyle": "body",
+        "tokenUrl": good.token_endpoint(), "authorizationUrl": good.authorization_endpoint()});
+    sandbox.write_config(&json!({"servers": {"demo": {"url": evil.mcp_url(), "oauth2": oauth2}}}));
+    let ended = sandbox.run(&["logout", "demo"]);
+    assert!(ended.stderr.contains("nothing was sent there"), "{ended:?}");
+    assert!(!sandbox.record().exists(), "it is gone here");
+    assert_eq!((evil.requests().len(), good.requests().len()), (before, 0));
 }

@@ -5,8 +5,9 @@
 
 use super::revoke::{self, Revocation};
 use super::session::{say, store_of};
+use crate::binding;
 use crate::cli::EraseScope;
-use crate::config::{Environment, Loaded, Seeds};
+use crate::config::{Environment, Loaded, Seeds, Server};
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
 use crate::store::Slot;
@@ -83,8 +84,8 @@ struct Taken {
 pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outcome<Forgotten> {
     let store = store_of(loaded);
     let slot = Slot::new(&store, order.name);
-    let seeds = loaded.server.as_ref().map(|server| server.seeds.clone()).unwrap_or_default();
-    let taken = take(order, &slot, &seeds).map_err(|failure| failure.of_server(order.name))?;
+    let taken =
+        take(order, &slot, loaded.server.as_ref()).map_err(|failure| failure.of_server(order.name))?;
     let Some(taken) = taken else { return Ok(Forgotten::Newer) };
     if !taken.any {
         return Ok(Forgotten::Nothing);
@@ -94,10 +95,11 @@ pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outc
 }
 
 /// `None` where a newer token is stored.
-fn take(order: &Order, slot: &Slot, seeds: &Seeds) -> Outcome<Option<Taken>> {
+fn take(order: &Order, slot: &Slot, server: Option<&Server>) -> Outcome<Option<Taken>> {
     let mut taken = Taken::default();
+    let seeds = server.map(|server| server.seeds.clone()).unwrap_or_default();
     slot.store().check()?;
-    if *seeds != Seeds::default() && order.scope != EraseScope::Client {
+    if seeds != Seeds::default() && order.scope != EraseScope::Client {
         slot.store().prepare()?;
     } else if !slot.store().cache().is_dir() {
         return Ok(Some(taken));
@@ -114,6 +116,10 @@ fn take(order: &Order, slot: &Slot, seeds: &Seeds) -> Outcome<Option<Taken>> {
         // one token does not mean the seed of the next.
         if taken.record.is_some() || matches!(order.only, Only::Any) {
             slot.spend_seeds(&held, &seeds.secrets(), order.scope == EraseScope::All)?;
+        }
+        // The record knows it, and is about to go.
+        if let (Some(server), Some(record)) = (server, &taken.record) {
+            binding::keep_home(server, slot, &held, &record.clear);
         }
         taken.any |= slot.erase(claim)?;
     }

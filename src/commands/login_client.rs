@@ -85,8 +85,7 @@ fn refuse_other_issuer(session: &Session, found: &Discovered, client_id: &str) -
     let stored = session.slot().peek_clear().ok().flatten().filter(|clear| clear.client_id == client_id);
     let stored = stored.filter(|stored| same_server(&stored.url, &server.url));
     stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored, found))?;
-    let known = session.slot().home_of(client_id, &server.url)?;
-    known.map_or(Ok(()), |known| binding::check_bound(server, client_id, &known, found))
+    binding::check_client(server, &session.slot(), client_id, found)
 }
 
 /// The stored registration that belongs here and whose redirect URI can be listened on.

@@ -4,10 +4,12 @@
 use crate::binding;
 use crate::client;
 use crate::config::{Environment, Loaded};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::discovery::admits;
 use crate::oauth::http::{Http, Limits};
 use crate::oauth::revocation::{self, Hint};
 use crate::store::client::ClientRecord;
+use crate::text::one_line;
 use crate::token::TokenRecord;
 
 /// What came of asking.
@@ -48,6 +50,13 @@ pub fn revoke(
     registered: Option<ClientRecord>,
 ) -> Revocation {
     let Some(endpoint) = record.clear.revocation_endpoint.as_deref() else { return Revocation::NotOffered };
+    if loaded.server.as_ref().is_some_and(|server| !admits(server, endpoint)) {
+        let text = format!(
+            "the stored revocation endpoint {} is not of the origin of the configured endpoints; nothing was sent there",
+            one_line(endpoint)
+        );
+        return Revocation::Failed(Failure::new(Code::UrlMismatch, text));
+    }
     let tools = client_of(loaded, environment, record, registered)
         .and_then(|client| Ok((client, Http::new(&loaded.machine.network, Limits::PLAIN)?)));
     let (client, http) = match tools {

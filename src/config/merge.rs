@@ -191,6 +191,7 @@ fn replaces(new: &Stated, old: &Stated) -> bool {
 fn check_aims(file: &[Stated], environment: &[Stated], at: &Locus) -> Outcome<()> {
     // Without a word in the file the environment is the whole configuration.
     let Some(entry) = file.first() else { return Ok(()) };
+    check_client(file, environment, at)?;
     for aim in environment.iter().filter(|stated| AIMS.contains(&stated.key.name)) {
         let ours = file.iter().find(|stated| stated.key.name == aim.key.name);
         let secret = file.iter().find(|stated| stated.key.credential);
@@ -209,6 +210,30 @@ fn check_aims(file: &[Stated], environment: &[Stated], at: &Locus) -> Outcome<()
         ));
     }
     Ok(())
+}
+
+/// A client of the environment gets no credential of the file: it belongs to the file's client, and to where that is at
+/// home.
+fn check_client(file: &[Stated], environment: &[Stated], at: &Locus) -> Outcome<()> {
+    let client = |layer: &'_ [Stated]| layer.iter().position(|stated| stated.key.name == "clientId");
+    let Some(theirs) = client(environment).map(|index| &environment[index]) else { return Ok(()) };
+    let ours = client(file).map(|index| &file[index]);
+    let is_replaced = |stated: &Stated| environment.iter().any(|new| replaces(new, stated));
+    let is_sent = |stated: &&Stated| {
+        stated.key.credential && !stated.key.name.ends_with("Params") && !is_replaced(stated)
+    };
+    let same = |ours: &Stated| matches!((&ours.node, &theirs.node), (Node::Text(ours), Node::Text(theirs)) if ours == theirs);
+    match file.iter().find(is_sent) {
+        Some(secret) if !ours.is_some_and(same) => Err(Failure::new(
+            Code::UrlMismatch,
+            format!(
+                "{} is not the client that {} belongs to; unset the variable, or use another name for this server",
+                at.of(theirs.key, theirs.origin),
+                at.of(secret.key, secret.origin)
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the grant that will be used needs no person. One that cannot be told is refused later.

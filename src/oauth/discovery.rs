@@ -80,6 +80,13 @@ pub struct Dpop {
     pub without_es256: bool,
 }
 
+/// Whether something of `server` may be sent to `endpoint`, which was named at some time: not where the configuration
+/// names endpoints by now and it is of none of their origins.
+#[must_use]
+pub fn admits(server: &Server, endpoint: &str) -> bool {
+    Explicit::of(server).is_ok_and(|explicit| explicit.admits(endpoint))
+}
+
 /// Finds out where `server` gets its tokens. `challenge` is what the server said when it refused a request;
 /// without one it is asked.
 ///

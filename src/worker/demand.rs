@@ -66,7 +66,7 @@ pub(super) fn demands_key(job: &Job, stored: &TokenRecord, challenge: Option<&Ch
     let Some(challenge) = challenge.filter(|challenge| is_open && challenge.is_dpop()) else {
         return Ok(false);
     };
-    match http(&job.network).and_then(|http| discover(&http, server, Some(challenge))) {
+    match http(job).and_then(|http| discover(&http, server, Some(challenge))) {
         Ok(found) => dpop::refuse_without_es256(server, &found)?,
         Err(failure) => log::warn!("which proofs the server takes is not known: {}", failure.message),
     }
@@ -81,8 +81,7 @@ pub(super) fn refuse_moved(job: &Job, stored: Option<&Clear>, challenge: Option<
     let (Some(stored), Some(challenge)) = (stored, challenge) else { return Ok(()) };
     let server = &job.server;
     let known = stored.issuer.as_deref();
-    let now =
-        http(&job.network).and_then(|http| moved(&http, server, challenge, known, &stored.token_endpoint));
+    let now = http(job).and_then(|http| moved(&http, server, challenge, known, &stored.token_endpoint));
     match now {
         Ok(None) => Ok(()),
         Ok(Some(now)) => Err(other_issuer(server, stored, &now)),

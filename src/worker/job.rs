@@ -14,6 +14,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// The largest job that is read, in bytes.
@@ -43,6 +44,9 @@ pub struct Job {
     pub log: String,
     /// The correlation id of the flow.
     pub flow: String,
+    /// When this process got it.
+    #[serde(skip, default = "Instant::now")]
+    pub begun: Instant,
 }
 
 /// What is to be done.
@@ -126,6 +130,7 @@ impl Job {
             mark,
             log: log::max_level().to_string(),
             flow: crate::logging::flow().to_owned(),
+            begun: Instant::now(),
         }
     }
 

@@ -8,7 +8,6 @@
 
 mod child;
 mod demand;
-mod issuer;
 mod job;
 mod plan;
 mod present;

@@ -1,14 +1,13 @@
 //! What exactly is sent: the token request, and whom its token will be bound to.
 
 use super::demand;
-use super::issuer;
 use super::job::{Job, Task};
 use super::present::{self, Aim};
 use super::seed::{self, Seed, Spending};
 use crate::binding;
 use crate::broker::Source;
 use crate::client;
-use crate::config::{Network, Server};
+use crate::config::Server;
 use crate::dpop;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
@@ -18,9 +17,9 @@ use crate::oauth::http::{Http, Limits};
 use crate::secret::Secret;
 use crate::store::Slot;
 use crate::token::{Clear, NO_PREDECESSOR, TokenRecord, split_scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long finding out where to send a first grant may take: the lock is held meanwhile.
+/// How long finding out all that has to be known before a token request may take: the lock is held meanwhile.
 const DISCOVERY: Duration = Duration::from_secs(30);
 
 /// A token request and what becomes of its answer.
@@ -167,11 +166,11 @@ fn first_grant(
         return Err(Failure::new(Code::InteractionRequired, text));
     }
     demand::refuse_moved(job, stored.map(|stored| &stored.clear), challenge)?;
-    let found = demand::widened_scope(server, discover(&http(&job.network)?, server, challenge)?, challenge);
+    let found = demand::widened_scope(server, discover(&http(job)?, server, challenge)?, challenge);
     stored.map_or(Ok(()), |stored| binding::check_issuer(server, &stored.clear, &found))?;
-    issuer::check(server, slot, &found)?;
     // Without a client it is the assertion alone that says who asks.
     let client_id = server.client_id.as_deref().unwrap_or_default();
+    binding::check_client(server, slot, client_id, &found)?;
     let client = client::configured(server, client_id, job.secrets.client.clone(), &found)?;
     let aim = Aim {
         issuer: found.issuer.as_deref(),
@@ -218,6 +217,6 @@ fn scope(server: &Server, grant: &GrantRequest, found: Option<String>) -> Option
 }
 
 /// HTTP for what is found out while the lock is held.
-pub(super) fn http(network: &Network) -> Outcome<Http> {
-    Http::new(network, Limits::PLAIN).map(|http| http.until(Instant::now() + DISCOVERY))
+pub(super) fn http(job: &Job) -> Outcome<Http> {
+    Http::new(&job.network, Limits::PLAIN).map(|http| http.until(job.begun + DISCOVERY))
 }

@@ -94,7 +94,7 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
 fn exchange_endpoint(job: &Job, idp: &IdentityProvider) -> Outcome<IdpExchange> {
     match (&idp.token_url, &idp.issuer) {
         (Some(url), _) => Ok(IdpExchange { token_endpoint: url.clone(), auth_methods: None }),
-        (None, Some(issuer)) => idp_exchange(&http(&job.network)?, &job.server, issuer),
+        (None, Some(issuer)) => idp_exchange(&http(job)?, &job.server, issuer),
         (None, None) => Err(unconfigured(job, "set `idpIssuer` or `idpTokenUrl`")),
     }
 }

@@ -2,10 +2,10 @@
 //! -> answer. Redeem what was re-read under lock and claim, never what was read before them.
 
 use super::child::fault;
-use super::issuer;
 use super::job::{Job, Message, Task};
 use super::plan::{self, Plan};
 use super::request::{self, Sent};
+use crate::binding;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::grant::Answer;
@@ -178,9 +178,18 @@ impl<'a> Redemption<'a> {
                 reservation.release();
                 self.spare_seed(&plan, sent.in_doubt);
                 self.suspect_client(&plan, &failure);
-                self.end(&failure, tell);
+                if self.is_for_all(&failure) {
+                    return self.end(&failure, tell);
+                }
+                drop(self);
+                tell(&Message::Failed(failure));
             }
         }
+    }
+
+    /// Whether a refusal is not one of what the challenge of this caller has put into the request.
+    fn is_for_all(&self, failure: &Failure) -> bool {
+        self.job.challenge().is_none() || failure.code == Code::InvalidClient
     }
 
     /// Sends the request, with the nonce that the server has provided last where a key is proved.
@@ -216,7 +225,7 @@ impl<'a> Redemption<'a> {
                 // A refusal of the client that has passed is forgotten.
                 self.mark_client(plan, false);
             }
-            issuer::keep(&self.job.server, &plan.request.client, self.slot, &self.held, &record.clear);
+            binding::keep_home(&self.job.server, self.slot, &self.held, &record.clear);
             if let Some(seed) = &plan.seed {
                 seed.over(self.slot, &self.held);
             }

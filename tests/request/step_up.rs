@@ -320,6 +320,17 @@ fn client_credentials_try_all_scopes_once_and_then_fail_without_a_request_rule_1
 }
 
 #[test]
+fn what_one_caller_was_refused_for_its_challenge_is_no_answer_for_others() {
+    let (server, sandbox) = bot(None);
+    server.reconfigure(|settings| settings.scopes_supported = vec!["mcp:read".to_owned()]);
+    sandbox.run(&["get", "demo"]).succeeds();
+    let unknown = r#"error="insufficient_scope", scope="of-nobody""#;
+    let object = refused(&server, &sandbox.generation(), 403, unknown);
+    ask(&sandbox, &["refresh"], &object).fails("denied", 6);
+    sandbox.refresh().succeeds();
+}
+
+#[test]
 fn a_scope_that_is_none_cannot_be_typed() {
     let server = reading();
     let sandbox = Sandbox::with(&server);

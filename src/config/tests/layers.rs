@@ -182,6 +182,27 @@ fn an_endpoint_of_the_environment_gets_no_login_of_a_name_in_the_file() {
 }
 
 #[test]
+fn a_client_of_the_environment_gets_no_credential_of_the_file() {
+    let other = ("OAUTH2_CLIENT_ID", "other");
+    for way in [
+        r#""clientId":"c","clientSecretFile":"/f""#,
+        r#""clientId":"c","privateKeyFile":"/f""#,
+        r#""grant":"jwt_bearer","assertionFile":"/f""#,
+    ] {
+        let home = Home::with_oauth2(&format!("{{{way}}}"));
+        let words =
+            ["`OAUTH2_CLIENT_ID`", "is not the client that", "servers.x.oauth2.", "unset the variable"];
+        assert_says(&home.refusal(&[other]), Code::UrlMismatch, &words);
+    }
+    let home = Home::with_oauth2(r#"{"clientId":"c","clientSecretFile":"/f","extraParams":{"a":"b"}}"#);
+    assert_eq!(home.server(&[("OAUTH2_CLIENT_ID", "c")]).client_id.as_deref(), Some("c"));
+    let own = [other, ("OAUTH2_CLIENT_SECRET", "e")];
+    assert_eq!(home.server(&own).client_id.as_deref(), Some("other"), "with a secret of its own");
+    let home = Home::with_oauth2(r#"{"clientId":"c"}"#);
+    assert_eq!(home.server(&[other]).client_id.as_deref(), Some("other"), "a public client");
+}
+
+#[test]
 fn the_environment_aims_its_own_credentials_where_no_person_logs_in() {
     let aims = [
         ("OAUTH2_TOKEN_URL", "https://idp.example.com/token"),

@@ -51,7 +51,7 @@ impl Explicit {
 
     /// Whether the grant of `server` needs no other endpoint.
     pub(super) fn suffice(&self, server: &Server) -> bool {
-        !["tokenUrl", "authorizationUrl", "deviceAuthorizationUrl"].iter().any(|key| self.lacks(server, key))
+        ![Kind::Token, Kind::Authorization, Kind::Device].iter().any(|kind| self.lacks(server, *kind))
     }
 
     /// What may be used of `found`, which a server names, beside the configured endpoints; nothing where it is
@@ -67,81 +67,99 @@ impl Explicit {
         if self.origins.is_empty() {
             return Ok(Some(found));
         }
-        let strays = [
-            ("tokenUrl", "token endpoint", self.take_stray(&mut found.token_endpoint)),
-            (
-                "authorizationUrl",
-                "authorization endpoint",
-                self.take_stray(&mut found.authorization_endpoint),
-            ),
-            (
-                "deviceAuthorizationUrl",
-                "device authorization endpoint",
-                self.take_stray(&mut found.device_authorization_endpoint),
-            ),
-            ("", "registration endpoint", self.take_stray(&mut found.registration_endpoint)),
-            ("", "revocation endpoint", self.take_stray(&mut found.revocation_endpoint)),
-        ];
-        let strays = || strays.iter().filter_map(|(key, what, stray)| Some((*key, *what, stray.as_ref()?)));
-        if let Some((key, what, stray)) = strays().find(|(key, ..)| self.lacks(server, key)) {
-            return Err(elsewhere(key, what, stray, found.issuer.as_deref()));
-        }
-        for (_, what, stray) in strays() {
-            let stray = one_line(stray);
-            log::warn!("the {what} {stray} is left out: it is on another origin than the configured ones");
-        }
-        let left = [
-            &found.token_endpoint,
-            &found.authorization_endpoint,
-            &found.device_authorization_endpoint,
-            &found.registration_endpoint,
-            &found.revocation_endpoint,
-        ];
-        Ok(left.iter().any(|left| left.is_some()).then_some(found))
-    }
-
-    /// Whether the grant needs what `key` would name, and the configuration does not name it.
-    fn lacks(&self, server: &Server, key: &str) -> bool {
-        match key {
-            "tokenUrl" => self.token.is_none(),
-            "authorizationUrl" => {
-                page_of(server) == Some(Page::Authorization) && self.authorization.is_none()
+        // Whoever is himself on another origin says nothing about what is there.
+        let issuer = found.issuer.clone();
+        let is_foreign = issuer.as_deref().is_some_and(|issuer| !self.is_near(issuer));
+        let mut is_any_left = false;
+        for (kind, endpoint) in endpoints(&mut found) {
+            let Some(stray) = endpoint.take_if(|text| is_foreign || !self.is_near(text)) else {
+                is_any_left |= endpoint.is_some();
+                continue;
+            };
+            if self.lacks(server, kind) {
+                return Err(elsewhere(kind, &stray, issuer.as_deref()));
             }
-            "deviceAuthorizationUrl" => page_of(server) == Some(Page::Device) && self.device.is_none(),
-            _ => false,
+            let (what, stray) = (kind.what(), one_line(&stray));
+            log::warn!("the {what} {stray} is left out: it is not of the origin of the configured ones");
+        }
+        Ok(is_any_left.then_some(found))
+    }
+
+    /// Whether something may be sent to `endpoint`, which a server has named at some time.
+    pub(super) fn admits(&self, endpoint: &str) -> bool {
+        self.origins.is_empty() || self.is_near(endpoint)
+    }
+
+    /// Whether the grant needs such an endpoint, and the configuration does not name it. A login that began elsewhere
+    /// needs no page.
+    fn lacks(&self, server: &Server, kind: Kind) -> bool {
+        let has_page = server.seeds == Seeds::default();
+        match kind {
+            Kind::Token => self.token.is_none(),
+            Kind::Authorization => {
+                has_page && server.grant == Grant::AuthorizationCode && self.authorization.is_none()
+            }
+            Kind::Device => has_page && server.grant == Grant::DeviceCode && self.device.is_none(),
+            Kind::Registration | Kind::Revocation => false,
         }
     }
 
-    /// Takes an endpoint out that is at none of the configured places.
-    fn take_stray(&self, named: &mut Option<String>) -> Option<String> {
-        let is_near = |text: &str| Url::parse(text).is_ok_and(|url| self.origins.contains(&origin(&url)));
-        if named.as_deref().is_none_or(is_near) { None } else { named.take() }
+    /// Whether it is at one of the configured places.
+    fn is_near(&self, text: &str) -> bool {
+        Url::parse(text).is_ok_and(|url| self.origins.contains(&origin(&url)))
     }
 }
 
-/// Where a person is sent.
+/// The endpoints of an authorization server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Page {
+enum Kind {
+    Token,
     Authorization,
     Device,
+    Registration,
+    Revocation,
 }
 
-/// The page that a grant cannot begin without. A login that began elsewhere needs none.
-fn page_of(server: &Server) -> Option<Page> {
-    match server.grant {
-        _ if server.seeds != Seeds::default() => None,
-        Grant::AuthorizationCode => Some(Page::Authorization),
-        Grant::DeviceCode => Some(Page::Device),
-        Grant::ClientCredentials | Grant::JwtBearer | Grant::EnterpriseManaged => None,
+impl Kind {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Token => "token endpoint",
+            Self::Authorization => "authorization endpoint",
+            Self::Device => "device authorization endpoint",
+            Self::Registration => "registration endpoint",
+            Self::Revocation => "revocation endpoint",
+        }
+    }
+
+    /// The key that names it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Token => "tokenUrl",
+            Self::Authorization => "authorizationUrl",
+            Self::Device => "deviceAuthorizationUrl",
+            Self::Registration | Self::Revocation => "issuer",
+        }
     }
 }
 
-fn elsewhere(key: &str, what: &str, stray: &str, issuer: Option<&str>) -> Failure {
+fn endpoints(found: &mut AuthorizationServer) -> [(Kind, &mut Option<String>); 5] {
+    [
+        (Kind::Token, &mut found.token_endpoint),
+        (Kind::Authorization, &mut found.authorization_endpoint),
+        (Kind::Device, &mut found.device_authorization_endpoint),
+        (Kind::Registration, &mut found.registration_endpoint),
+        (Kind::Revocation, &mut found.revocation_endpoint),
+    ]
+}
+
+fn elsewhere(kind: Kind, stray: &str, issuer: Option<&str>) -> Failure {
     let issuer = issuer.map_or_else(String::new, |issuer| format!(" to {}", one_line(issuer)));
     let message = format!(
-        "the server names the {what} {}, which is on another origin than the configured endpoints; set `{key}`, or set \
+        "the server names the {} {}, which is not of the origin of the configured endpoints; set `{}`, or set \
          `issuer`{issuer} if all that its metadata names is to be trusted",
-        one_line(stray)
+        kind.what(),
+        one_line(stray),
+        kind.key()
     );
     Failure::new(Code::ConfigInvalid, message)
 }

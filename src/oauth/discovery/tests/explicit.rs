@@ -63,28 +63,43 @@ fn beside(document: &Value, explicit: Server) -> Outcome<Discovered> {
 
 #[test]
 fn beside_an_explicit_endpoint_only_its_origin_may_have_others() {
-    let token_url = || Server { token_url: Some(HERE.to_owned()), ..configured("") };
-    refused(beside(&value!({}), token_url()), Code::ConfigInvalid, "`authorizationUrl`");
-    let page = value!({"authorization_endpoint": "https://idp.example.com/authorize"});
-    let found = beside(&page, token_url()).unwrap();
-    assert_eq!((found.registration_endpoint, found.revocation_endpoint), (None, None));
-    let near = value!({
-        "authorization_endpoint": "https://IDP.example.com:443/authorize",
-        "revocation_endpoint": "https://idp.example.com/revoke",
-        "registration_endpoint": "https://idp.example.com.evil.example/register",
-        "device_authorization_endpoint": "https://idp.example.com:8443/device",
+    let far = value!({
+        "token_endpoint": HERE,
+        "authorization_endpoint": "https://idp.example.com/authorize",
+        "revocation_endpoint": "https://IDP.example.com:443/revoke",
     });
-    let found = beside(&near, token_url()).unwrap();
-    assert_eq!(found.revocation_endpoint.as_deref(), Some("https://idp.example.com/revoke"));
+    let refusals = [
+        (Server { token_url: Some(HERE.to_owned()), ..configured("") }, "`authorizationUrl`"),
+        (Server { authorization_url: Some(HERE.to_owned()), ..configured("") }, "`tokenUrl`"),
+        (
+            Server {
+                grant: Grant::DeviceCode,
+                device_authorization_url: Some(HERE.to_owned()),
+                ..configured("")
+            },
+            "`tokenUrl`",
+        ),
+    ];
+    for (explicit, missing) in refusals {
+        refused(beside(&value!({}), explicit.clone()), Code::ConfigInvalid, missing);
+        // An issuer that is elsewhere says nothing about what is here.
+        refused(beside(&far, explicit), Code::ConfigInvalid, missing);
+    }
+}
+
+#[test]
+fn what_a_server_of_the_explicit_origin_names_elsewhere_is_left_out() {
+    let strange = value!({
+        "registration_endpoint": "https://idp.example.com.evil.example/register",
+        "device_authorization_endpoint": "http://127.0.0.1:1/device",
+    });
+    let server = world(&[(OAUTH, with(authorization(""), &strange))]);
+    let found = run(&Server { token_url: Some(server.url("/here")), ..at(&server, "/mcp") }).unwrap();
+    assert_eq!(found.token_endpoint, server.url("/here"));
+    assert_eq!(found.authorization_endpoint, Some(server.url("/authorize")));
+    assert_eq!(found.revocation_endpoint, Some(server.url("/revoke")));
     assert_eq!((found.registration_endpoint, found.device_authorization_endpoint), (None, None));
-    let page_alone = Server { authorization_url: Some(HERE.to_owned()), ..configured("") };
-    refused(beside(&value!({}), page_alone), Code::ConfigInvalid, "`tokenUrl`");
-    let device = Server {
-        grant: Grant::DeviceCode,
-        device_authorization_url: Some(HERE.to_owned()),
-        ..configured("")
-    };
-    refused(beside(&value!({}), device), Code::ConfigInvalid, "`tokenUrl`");
+    assert!(found.iss_parameter_supported && found.issuer.is_some());
 }
 
 #[test]
@@ -94,13 +109,11 @@ fn metadata_of_another_server_than_the_explicit_endpoints_is_not_used_at_all() {
         authorization_url: Some("https://login.example.com/".to_owned()),
         ..configured("")
     };
-    let found = beside(&value!({}), both.clone()).unwrap();
-    assert_eq!((found.issuer, found.iss_parameter_supported), (None, false));
-    assert_eq!(found.token_endpoint_auth_methods, None);
-    let own = value!({"token_endpoint": "https://login.example.com/token"});
-    let found = beside(&own, both).unwrap();
-    assert!(found.iss_parameter_supported && found.issuer.is_some());
-    assert_eq!(found.token_endpoint, HERE);
+    for named in [value!({}), value!({"token_endpoint": "https://login.example.com/token"})] {
+        let found = beside(&named, both.clone()).unwrap();
+        assert_eq!((found.issuer, found.iss_parameter_supported), (None, false));
+        assert_eq!((found.token_endpoint_auth_methods, found.token_endpoint), (None, HERE.to_owned()));
+    }
 }
 
 #[test]
@@ -182,11 +195,14 @@ fn what_the_configuration_has_wrong_or_what_would_be_unprotected_stays_an_error(
     let server = sound();
     let wrong = Server { metadata_url: Some(server.url("/nothing")), ..told(at(&server, "/mcp")) };
     refused(run(&wrong), Code::ConfigInvalid, "`metadataUrl`");
-    let near = value!({"token_endpoint": HERE});
-    let unprotected = without(with(authorization(""), &near), "code_challenge_methods_supported");
-    let server = world(&[(OAUTH, unprotected), (OPENID, with(authorization(""), &near))]);
-    run(&told(at(&server, "/mcp"))).unwrap();
-    let unprotected = without(with(authorization(""), &near), "code_challenge_methods_supported");
-    let server = world(&[(OAUTH, unprotected)]);
-    refused(run(&told(at(&server, "/mcp"))), Code::UntrustedServer, "--allow-missing-pkce-metadata");
+    let own = |server: &Scripted| Server {
+        token_url: Some(server.url("/here")),
+        authorization_url: Some(server.url("/page")),
+        ..told(at(server, "/mcp"))
+    };
+    let unprotected = || without(authorization(""), "code_challenge_methods_supported");
+    let server = world(&[(OAUTH, unprotected()), (OPENID, authorization(""))]);
+    run(&own(&server)).unwrap();
+    let server = world(&[(OAUTH, unprotected())]);
+    refused(run(&own(&server)), Code::UntrustedServer, "--allow-missing-pkce-metadata");
 }
