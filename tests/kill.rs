@@ -8,7 +8,6 @@ mod support;
 
 use oauthserver::{Endpoint, Fault, OAuthServer, Reuse, Settings, Times};
 use rustix::process::Signal;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::process::{Caller, kill, wait_until_held};
 use support::{Ran, Sandbox, expired, expired_at, wait_for};
@@ -83,35 +82,55 @@ fn ctrl_c_and_a_closed_terminal_lose_nothing() {
     }
 }
 
-/// A moment of a refresh, told by what can be seen from outside.
-type Moment = (&'static str, fn(&OAuthServer, &Sandbox) -> bool);
-
-/// From the last two on the new token is there for the next call, whatever becomes of the caller.
-const MOMENTS: [Moment; 7] = [
-    ("it has just begun", |_, _| true),
-    ("there is a worker", |_, sandbox| !sandbox.workers().is_empty()),
-    ("there is an intent", |_, sandbox| sandbox.leftovers().contains(&"demo.token.json.intent".to_owned())),
-    ("there is a reserve", |_, sandbox| sandbox.leftovers().contains(&"demo.token.json.next".to_owned())),
-    ("it is connected", |server, _| server.open_connections() > 0),
-    ("the request is sent", |server, _| !server.refreshes().is_empty()),
-    ("the server holds the answer", |server, _| server.log().held() > 0),
-];
-
-/// A point at which the group is killed.
-enum Point {
-    /// As soon as a moment has come.
-    Seen(Moment),
-    /// So long after the start; the server holds the refresh, so that it lasts longer than that.
-    After(Duration),
+/// A moment of a refresh, told by what can be seen from outside. The group is killed as soon as it has come.
+enum Moment {
+    Seen(&'static str, fn(&OAuthServer, &Sandbox) -> bool),
+    /// The caller and its worker have come so far, or as far as they come: the server holds the refresh.
+    Reached(u64),
 }
 
-/// The moments, and for the rest of twenty points the time between them, from another beginning at each run.
-fn twenty_points() -> Vec<Point> {
+const SEEN: [Moment; 7] = [
+    Moment::Seen("it has just begun", |_, _| true),
+    Moment::Seen("there is a worker", |_, sandbox| !sandbox.workers().is_empty()),
+    Moment::Seen("there is an intent", |_, sandbox| {
+        sandbox.leftovers().contains(&"demo.token.json.intent".to_owned())
+    }),
+    Moment::Seen("there is a reserve", |_, sandbox| {
+        sandbox.leftovers().contains(&"demo.token.json.next".to_owned())
+    }),
+    Moment::Seen("it is connected", |server, _| server.open_connections() > 0),
+    Moment::Seen("the request is sent", |server, _| is_sent(server)),
+    Moment::Seen("the server holds the answer", |server, _| server.log().held() > 0),
+];
+
+/// From here on the new token is there for the next call, whatever becomes of the caller.
+fn is_sent(server: &OAuthServer) -> bool {
+    !server.refreshes().is_empty()
+}
+
+impl Moment {
+    fn name(&self) -> String {
+        match self {
+            Self::Seen(name, _) => (*name).to_owned(),
+            Self::Reached(progress) => format!("it has touched {progress} pages"),
+        }
+    }
+
+    fn has_come(&self, server: &OAuthServer, sandbox: &Sandbox, caller: &Caller) -> bool {
+        match self {
+            Self::Seen(_, is_seen) => is_seen(server, sandbox),
+            Self::Reached(progress) => sandbox.progress(caller) >= *progress || server.log().held() > 0,
+        }
+    }
+}
+
+/// What can be seen, and for the rest of twenty moments what lies between, from another beginning at each run.
+fn twenty_moments() -> Vec<Moment> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let first = Duration::from_micros(u64::from(now.subsec_micros()) % 8000);
-    println!("the first is {first:?} after the start");
-    let after = (0..13).map(|step| Point::After(first + step * Duration::from_millis(8)));
-    MOMENTS.into_iter().map(Point::Seen).chain(after).collect()
+    let first = u64::from(now.subsec_micros()) % 70;
+    println!("the first is after {first} pages");
+    let reached = (0..13).map(|step| Moment::Reached(first + step * 70));
+    SEEN.into_iter().chain(reached).collect()
 }
 
 /// As many people who are logged in, each at a server of his own; their tokens have ended.
@@ -132,22 +151,15 @@ fn all_expired(count: usize) -> Vec<(OAuthServer, Sandbox)> {
 
 #[test]
 fn a_kill_of_the_group_at_any_moment_costs_no_login_case_74b() {
-    let points = twenty_points();
-    let scenes = all_expired(points.len());
-    for (number, (point, (server, sandbox))) in points.into_iter().zip(&scenes).enumerate() {
+    let moments = twenty_moments();
+    let scenes = all_expired(moments.len());
+    for (number, (moment, (server, sandbox))) in moments.iter().zip(&scenes).enumerate() {
         let before = sandbox.generation();
         hold(server, if number % 2 == 0 { Fault::HoldAfterCommit } else { Fault::Hang });
         let caller = sandbox.start_group(&["get", "demo", "--timeout", "60"]);
-        let (name, is_sent) = match point {
-            Point::Seen((name, has_come)) => {
-                wait_for(name, || has_come(server, sandbox).then_some(()));
-                (name.to_owned(), number >= 5)
-            }
-            Point::After(time) => {
-                thread::sleep(time);
-                (format!("{time:?} after the start"), server.log().held() > 0)
-            }
-        };
+        let name = moment.name();
+        wait_for(&name, || moment.has_come(server, sandbox, &caller).then_some(()));
+        let is_sent = is_sent(server);
         caller.kill(Signal::KILL);
         // A request that arrived with the kill may be held only now.
         wait_for("the workers to end", || {

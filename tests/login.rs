@@ -1,6 +1,9 @@
 //! The interactive part of a login from end to end, with a browser and a terminal that are doubles.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/pages.rs"]
+mod pages;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use mcp_credential::config::{Callback, Server};
 use mcp_credential::failure::{Code, Outcome};
@@ -8,6 +11,7 @@ use mcp_credential::oauth::callback::Listener;
 use mcp_credential::oauth::login::{
     Authorization, AuthorizationEndpoint, LoginCode, OpenBrowser, Person, authorize,
 };
+use pages::parameter;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
@@ -52,11 +56,6 @@ impl Login {
 
 fn person<'a>(terminal: &'a mut dyn Write, open_browser: Option<OpenBrowser<'a>>) -> Person<'a> {
     Person { terminal, open_browser, is_remote: false, paste: None, deadline: None, cancelled: &|| false }
-}
-
-fn parameter(url: &str, name: &str) -> String {
-    let url = Url::parse(url).unwrap();
-    url.query_pairs().find(|(present, _)| present == name).unwrap().1.into_owned()
 }
 
 /// Comes back from the authorization server with `answer`, without waiting for the page.

@@ -5,27 +5,26 @@ mod support;
 use oauthserver::browser::{self, Decision};
 use oauthserver::{Consent, OAuthServer, RefreshTokens, Settings};
 use std::time::Duration;
-use support::{Sandbox, end, serve, wait_for, wait_until};
+use support::{Running, Sandbox, serve, wait_for, wait_until};
 
 #[test]
 fn callers_that_waited_for_a_login_which_was_refused_open_no_browser_of_their_own() {
     let server = OAuthServer::start(Settings { consent: Consent::Form, ..Settings::default() }).unwrap();
     let sandbox = Sandbox::with(&server);
     let mut callers: Vec<_> =
-        (0..5).map(|_| sandbox.start(&["get", "demo", "--interactive", "always"])).collect();
+        (0..5).map(|_| sandbox.watch(&["get", "demo", "--interactive", "always"])).collect();
     let url = sandbox.asked_url();
-    wait_for("the others to queue for the login", || waiters(&callers).then_some(()));
+    let lock = sandbox.state("oauth/demo.token.json.login");
+    for caller in &callers {
+        caller.opens(&lock);
+    }
     browser::visit_and(&url, Decision::Deny).unwrap();
     wait_for("all to end", || {
-        if sandbox.opened().len() > 1 {
-            for child in &mut callers {
-                child.kill().unwrap();
-            }
-        }
-        callers.iter_mut().all(|child| child.try_wait().unwrap().is_some()).then_some(())
+        assert!(sandbox.opened().len() < 2, "a second browser");
+        callers.iter_mut().all(Running::has_ended).then_some(())
     });
-    for child in callers {
-        assert_ne!(end(child).status, 0);
+    for caller in callers {
+        assert_ne!(caller.end().status, 0);
     }
     assert_eq!(sandbox.opened().len(), 1, "the person has said no once");
 }
@@ -72,14 +71,4 @@ fn an_authorization_server_whose_tokens_end_at_once_gets_no_fourth_browser_eithe
     sandbox.login("demo").succeeds();
     get().succeeds();
     assert_eq!(sandbox.opened().len(), 5, "a typed login always may, and ends the count");
-}
-
-/// Whether each caller has the login lock's file open.
-fn waiters(callers: &[std::process::Child]) -> bool {
-    callers.iter().all(|child| {
-        let Ok(files) = std::fs::read_dir(format!("/proc/{}/fd", child.id())) else { return false };
-        files.flatten().any(|entry| {
-            std::fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().ends_with(".login"))
-        })
-    })
 }

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod pages;
 pub mod process;
 mod running;
 
@@ -309,7 +310,6 @@ pub fn end(child: Child) -> Ran {
     ran(output)
 }
 
-/// What a finished program came to.
 /// What a program that has ended came to.
 pub fn ran(output: Output) -> Ran {
     Ran {
