@@ -60,6 +60,7 @@ fn few_file_descriptors_are_told_and_cost_no_login_case_77() {
         let refresh = format!("refresh demo --rejected-generation {}", sandbox.generation());
         let ran = limited(&sandbox, &limit, &refresh);
         is_clean(&ran, &limit);
+        assert!(!ran.stdout.contains("cache_unwritable"), "the place is not to blame: {ran:?}");
         statuses.extend([fresh.status, ran.status]);
         sandbox.forget_state();
     }

@@ -54,6 +54,22 @@ fn a_lock_holder_that_stands_still_costs_a_call_its_time_and_no_more_case_66() {
 }
 
 #[test]
+fn a_lock_holder_that_stands_still_ends_a_login_in_time_and_before_anybody_is_asked_case_66() {
+    let (server, sandbox) = expired();
+    let before = sandbox.generation();
+    let caller = held_caller(&server, &sandbox, &HASTY);
+    let worker = sandbox.worker();
+    stop(worker);
+    server.release();
+    caller.end().fails("deadline", 75);
+    let login = sandbox.run(&["login", "demo", "--timeout", "3"]).ends("lock_timeout", 75);
+    assert!(login.stderr.contains("waiting for a refresh of the old token to end"), "{}", login.stderr);
+    assert_eq!(sandbox.opened(), [""; 0]);
+    go_on(worker);
+    one_request_was_enough(&server, &sandbox, &before);
+}
+
+#[test]
 fn a_token_with_life_left_is_answered_while_the_lock_holder_stands_still_case_66() {
     let (server, sandbox) = ageing();
     let before = sandbox.generation();

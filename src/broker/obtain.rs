@@ -193,8 +193,13 @@ fn login_needed(why: String) -> Failure {
 fn why_ended<V: Vault>(vault: &V, record: Option<&TokenRecord>) -> String {
     match record {
         None => "nobody is logged in to this server".to_owned(),
-        Some(_) => vault.ended().unwrap_or_else(|| {
-            "the stored login has ended, and there is no refresh token to renew it with".to_owned()
+        Some(record) => vault.ended().unwrap_or_else(|| {
+            let what = if record.clear.is_alive(clock::now()) {
+                "the stored token is not to be answered"
+            } else {
+                "the stored login has ended"
+            };
+            format!("{what}, and there is no refresh token to renew it with")
         }),
     }
 }

@@ -12,7 +12,8 @@ use crate::config::{Environment, Interactive};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::discovery::union;
 use crate::reply;
-use crate::token::split_scope;
+use crate::text::one_line;
+use crate::token::{Clear, split_scope};
 use crate::vault::StoreVault;
 
 /// Runs the verb. A typed `login` is consent: under `never` the address is printed and nothing is opened.
@@ -78,5 +79,14 @@ fn done(session: &Session, answer: &Answer) -> String {
         answer.clear.expires_at.map_or_else(String::new, |at| format!(", token valid until {}", rfc3339(at)));
     let renewal =
         if answer.clear.can_refresh { " and renewed by itself" } else { ", no refresh token was given" };
-    format!("{}: {who}{until}{renewal}", session.server.name)
+    let narrowed = narrowed(&answer.clear).map_or_else(String::new, |text| format!("; {text}"));
+    format!("{}: {who}{until}{renewal}{narrowed}", session.server.name)
+}
+
+/// What was asked for and not granted.
+fn narrowed(clear: &Clear) -> Option<String> {
+    let (granted, asked) = (clear.scopes.as_ref()?, clear.scopes_requested.as_ref()?);
+    let missing: Vec<&str> =
+        asked.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect();
+    (!missing.is_empty()).then(|| format!("not granted: {}", one_line(&missing.join(" "))))
 }

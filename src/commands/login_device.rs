@@ -207,7 +207,7 @@ impl Login<'_> {
     /// One poll, in a worker, which goes on by itself when our time is over. Beside what came of it, the generation
     /// that was stored under the lock before.
     fn poll(&self, vault: &StoreVault, end: Instant) -> Outcome<(Redeemed, Option<String>)> {
-        let lock = token_lock(vault, end)?;
+        let lock = token_lock(self.session, vault, end)?;
         let before = vault.peek().ok().flatten().map(|record| record.clear.generation);
         let task =
             Task::Exchange { request: Box::new(self.request.clone()), clear: Box::new(self.clear.clone()) };

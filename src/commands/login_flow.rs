@@ -30,6 +30,9 @@ use super::{login_device, quiet, stale, step_up};
 /// How long the exchange of the code may take, in seconds: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
 
+/// How long a refresh of the old token is waited for after the person has logged in, if the time of the login is over.
+const LAST_WAIT: Duration = Duration::from_secs(15);
+
 /// Whether the browser is opened or only told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
@@ -188,12 +191,14 @@ fn lead(
     if let Some(answer) = login_device::instead(session, vault, &http, &found, way, deadline)? {
         return Ok(answer);
     }
+    // Whoever cannot store the token in the end must not be asked.
+    drop(token_lock(session, vault, deadline)?);
     let registered = login_client::find_or_register(session, &http, &found, false)?;
     let registered = stale::replaced(session, &http, &found, registered)?;
     let dpop = dpop::for_login(&session.server, &found)?;
     let code = ask_person(session, &found, &registered, dpop.as_ref(), way.opening, deadline)
         .map_err(|failure| stale::advised(session, &registered, failure))?;
-    exchange(session, vault, &found, &registered, dpop, code)
+    exchange(session, vault, &found, &registered, dpop, code, deadline)
 }
 
 fn ask_person(
@@ -252,6 +257,7 @@ fn exchange(
     registered: &Registered,
     dpop: Option<ProofKey>,
     code: LoginCode,
+    login_ends: Instant,
 ) -> Outcome<Answer> {
     let server = &session.server;
     let clear = binding::template(server, found, &registered.client);
@@ -272,7 +278,7 @@ fn exchange(
     };
     let deadline = Instant::now() + EXCHANGE;
     loop {
-        let lock = token_lock(vault, deadline)?;
+        let lock = token_lock(session, vault, login_ends.max(Instant::now() + LAST_WAIT))?;
         let before = generation_of(vault.peek().ok().flatten().as_ref());
         let task = Task::Exchange { request: Box::new(request.clone()), clear: Box::new(clear.clone()) };
         match vault.work(lock, task, deadline) {
@@ -293,7 +299,8 @@ fn exchange(
 ///
 /// # Errors
 /// `lock_timeout`.
-pub(super) fn token_lock(vault: &StoreVault, deadline: Instant) -> Outcome<Held> {
+pub(super) fn token_lock(session: &Session, vault: &StoreVault, deadline: Instant) -> Outcome<Held> {
+    let mut told = false;
     loop {
         if let Some(held) = vault.try_lock()? {
             return Ok(held);
@@ -301,6 +308,9 @@ pub(super) fn token_lock(vault: &StoreVault, deadline: Instant) -> Outcome<Held>
         if Instant::now() >= deadline {
             let text = "a refresh of the old token is under way and does not end; log in again later";
             return Err(Failure::new(Code::LockTimeout, text));
+        }
+        if !std::mem::replace(&mut told, true) {
+            say(&format!("{}: waiting for a refresh of the old token to end", session.server.name));
         }
         pause(deadline);
     }

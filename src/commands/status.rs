@@ -143,12 +143,19 @@ impl Summary {
         self.grant.is_some_and(Grant::is_unattended)
     }
 
+    /// Whether it ends with the token: the server has refused the refresh token, or gave none.
+    fn cannot_be_renewed(&self) -> bool {
+        let renewable = |clear: &Clear| clear.can_refresh || self.is_unattended();
+        self.record.as_ref().is_ok_and(|clear| !clear.as_ref().is_some_and(renewable))
+    }
+
     /// The state in words.
     #[must_use]
     pub fn state_text(&self) -> &'static str {
         match self.state() {
             "none" if self.is_unattended() => "no token yet",
             "none" => "no login",
+            "fresh" if self.cannot_be_renewed() => "valid, but cannot be renewed",
             "fresh" => "valid",
             "stale" => "will be renewed",
             "expired" if self.is_unattended() => "ended",

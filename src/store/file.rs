@@ -197,9 +197,20 @@ pub fn unreadable(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
+/// Whether the system is short of something that comes back by itself, which says nothing about the place.
+fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    error.raw_os_error().is_some_and(|code| shortages.contains(&Errno::from_raw_os_error(code)))
+}
+
 /// The failure of a write to the store.
 #[must_use]
 pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    if is_shortage(error) {
+        let text = format!("{} cannot be written now ({error}); try again", path.display());
+        return Failure::new(Code::Unavailable, text);
+    }
     Failure::new(
         Code::CacheUnwritable,
         format!(

@@ -26,17 +26,15 @@ const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
 /// Does `job` and tells its caller what came of it.
 pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
-    let mut redemption = Redemption { job, slot, held, in_doubt: false, is_callers_own: false };
+    let mut redemption = Redemption { job, slot, held, in_doubt: false };
     match redemption.prepare() {
         Ok(Some(ready)) => redemption.redeem(ready, tell),
         Ok(None) => {
             drop(redemption);
             tell(&Message::Again);
         }
+        // What this machine cannot do, another process may: that is shared with nobody.
         Err(failure) => {
-            if !redemption.is_callers_own {
-                share(job, slot, &failure);
-            }
             drop(redemption);
             tell(&Message::Failed(failure));
         }
@@ -50,8 +48,6 @@ struct Redemption<'a> {
     /// The token may be spent already: an earlier process died between its request and its save, a connection
     /// was lost, or a gateway gave up.
     in_doubt: bool,
-    /// The failure may be one that the challenge of this caller has led to: no other is to get it.
-    is_callers_own: bool,
 }
 
 /// Everything is at hand, and the room for the next record is on disk.
@@ -79,9 +75,8 @@ impl<'a> Redemption<'a> {
             Recovery::Interrupted => self.in_doubt = true,
             Recovery::Clean => {}
         }
-        let plan = plan::make(self.job, self.slot, stored.as_ref());
-        self.is_callers_own = plan.is_err() && self.job.challenge().is_some();
-        let plan = plan?;
+        let plan = plan::make(self.job, self.slot, stored.as_ref())
+            .inspect_err(|failure| share_planning(self.job, self.slot, failure))?;
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
@@ -314,6 +309,13 @@ impl<'a> Redemption<'a> {
         share(self.job, self.slot, failure);
         drop(self);
         tell(&Message::Failed(failure.clone()));
+    }
+}
+
+/// A failure that the challenge of one caller may have led to is no other's.
+fn share_planning(job: &Job, slot: &Slot, failure: &Failure) {
+    if job.challenge().is_none() {
+        share(job, slot, failure);
     }
 }
 

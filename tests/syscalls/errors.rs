@@ -36,13 +36,15 @@ fn without_room_for_the_next_record_nothing_is_sent_case_72() {
     let sandbox = Sandbox::logged_in(&server);
     for fault in NO_ROOM {
         let record = fs::read(sandbox.record()).unwrap();
-        let refused = refresh_with(&sandbox, fault).fails("cache_unwritable", 75);
+        // Too few descriptors say nothing about the place.
+        let code = if format!("{fault:?}").contains("EMFILE") { "unavailable" } else { "cache_unwritable" };
+        let refused = refresh_with(&sandbox, fault).fails(code, 75);
         assert!(refused.json()["error"]["retryable"] == true, "{fault:?}");
         assert_eq!(server.refreshes().len(), 0, "{fault:?}");
         assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{fault:?}");
         assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]), "{fault:?}");
-        sandbox.forget_state();
     }
+    // What this machine could not do for one caller is nobody else's failure.
     sandbox.refresh().succeeds();
     assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
 }
