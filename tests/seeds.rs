@@ -199,6 +199,8 @@ fn a_seed_does_not_follow_its_server_to_another_issuer_case_13() {
     let seed = refresh_token(&server);
     let demo = |oauth2: Value| json!({"servers": {"demo": {"url": server.mcp_url(), "oauth2": oauth2}}});
     sandbox.write_config(&demo(json!({"clientId": "app", "refreshToken": seed})));
+    // The record of the ended login says it alone.
+    std::fs::remove_file(sandbox.state("oauth/demo.token.json.issuers")).unwrap();
     let refused = sandbox.refresh().fails("untrusted_server", 5);
     assert!(
         refused.stderr.contains(&server.issuer()) && refused.stderr.contains(&other.issuer()),

@@ -115,9 +115,8 @@ impl<'e> Session<'e> {
     /// # Errors
     /// A sentence that says why no browser was opened.
     pub fn open_browser(&self, url: &str) -> Result<(), String> {
-        let others = config::secret_variables(self.environment);
-        let own = self.server.secret_variables();
-        browser::open(url, &own.into_iter().chain(others.iter().map(String::as_str)).collect::<Vec<_>>())
+        let withheld = config::secret_variables(self.environment);
+        browser::open(url, &withheld.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Whoever corrects a secret has to know where it came from: a variable takes the place of what the file says.

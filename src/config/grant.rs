@@ -48,7 +48,6 @@ pub(super) fn fill(merged: &mut Merged, server: &mut Server, env: &Environment) 
             server.identity_provider = Some(identity_provider(merged, server, env)?);
         }
     }
-    withhold(server);
     Ok(())
 }
 
@@ -105,16 +104,4 @@ fn needed(
 
 fn lacking(merged: &Merged, server: &Server, key: &str, others: &str) -> Failure {
     merged.missing(key, &format!("is missing; the grant {} needs it{others}", server.grant.as_str()))
-}
-
-/// No command gets the variable that carries another secret of this server.
-fn withhold(server: &mut Server) {
-    let variables: Vec<String> = server.secret_variables().into_iter().map(str::to_owned).collect();
-    if variables.is_empty() {
-        return;
-    }
-    let idp = server.identity_provider.iter_mut().flat_map(|idp| [&mut idp.client_secret, &mut idp.id_token]);
-    for source in [&mut server.client_secret, &mut server.assertion].into_iter().chain(idp) {
-        *source = std::mem::take(source).withholding(&variables);
-    }
 }

@@ -23,9 +23,7 @@ pub(super) enum Trouble {
 }
 
 /// How a command is run.
-pub(super) struct Bounds<'a> {
-    /// The variables of the environment that it does not get, besides the ones that no child gets.
-    pub withheld: &'a [String],
+pub(super) struct Bounds {
     /// How long it may take.
     pub time: Duration,
     /// How much it may print, in bytes; what is printed beyond that is cut one byte over.
@@ -45,11 +43,8 @@ pub(super) fn run(
     let (program, arguments) = words.split_first().ok_or_else(|| Trouble::Ended("is empty".to_owned()))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let others = withheld::secret_variables(env);
-    env.hand_down(
-        &mut command,
-        &bounds.withheld.iter().chain(&others).map(String::as_str).collect::<Vec<_>>(),
-    );
+    let withheld = withheld::secret_variables(env);
+    env.hand_down(&mut command, &withheld.iter().map(String::as_str).collect::<Vec<_>>());
     stand_alone(&mut command);
     let deadline = Instant::now() + bounds.time;
     let mut child = command.spawn().map_err(Trouble::Start)?;

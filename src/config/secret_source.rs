@@ -96,21 +96,13 @@ pub enum SecretPlace {
 pub struct SecretSource {
     setting: Setting,
     place: SecretPlace,
-    withheld: Vec<String>,
 }
 
 impl SecretSource {
     /// The secret `setting`, which lies at `place`.
     #[must_use]
     pub fn new(setting: Setting, place: SecretPlace) -> Self {
-        Self { setting, place, withheld: Vec::new() }
-    }
-
-    /// The same source, whose command does not get these environment variables.
-    #[must_use]
-    pub fn withholding(self, variables: &[String]) -> Self {
-        let is_command = matches!(self.place, SecretPlace::Command(_));
-        Self { withheld: if is_command { variables.to_vec() } else { Vec::new() }, ..self }
+        Self { setting, place }
     }
 
     /// Whether the configuration says where one is. Whether it is there shows when it is read.
@@ -184,7 +176,7 @@ impl SecretSource {
     fn printed(&self, words: &[String], env: &Environment, limit: Duration) -> Outcome<Secret> {
         let program = words.first().map(String::as_str).unwrap_or_default();
         let what = format!("the command `{}` (`{}Command`)", one_line(program), self.setting.key());
-        let bounds = Bounds { withheld: &self.withheld, time: limit, size: SIZE_LIMIT };
+        let bounds = Bounds { time: limit, size: SIZE_LIMIT };
         let output = secret_command::run(words, env, &bounds).map_err(|trouble| match trouble {
             Trouble::Start(error) => invalid(format!("{what} cannot be started ({error})")),
             Trouble::Ended(problem) => {

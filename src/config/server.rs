@@ -249,17 +249,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// The environment variables that carry a secret of this server; no child process gets them.
-    #[must_use]
-    pub fn secret_variables(&self) -> Vec<&str> {
-        let idp = self.identity_provider.iter().flat_map(|idp| [&idp.client_secret, &idp.id_token]);
-        [&self.client_secret, &self.assertion]
-            .into_iter()
-            .chain(idp)
-            .filter_map(SecretSource::variable)
-            .collect()
-    }
-
     /// The server of a stored login that no configuration speaks of any more, with the default settings.
     #[must_use]
     pub fn unconfigured(name: String, url: String, grant: Grant) -> Self {

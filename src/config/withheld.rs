@@ -1,5 +1,5 @@
-//! The variables that carry a secret of any server of the file. A child process of one server must not get those of
-//! another either.
+//! The variables that carry a secret of any server of the file. No child process gets them, neither those of its own
+//! server nor those of another.
 //!
 //! Looked for only when a child is about to be started: a fresh token must not pay for it. Limit: what is wrong with the
 //! file or with an entry is not told here; such an entry names no variable.

@@ -124,8 +124,6 @@ mod unix {
         let env =
             Environment::from_pairs([("OAUTH2_CLIENT_SECRET", "s"), ("MCP_CREDENTIAL_KEY", "k"), ("A", "a")]);
         assert_eq!(command(&words).read(&env).unwrap().unwrap().expose(), "-/-a");
-        let withheld = command(&words).withholding(&["A".to_owned()]);
-        assert_eq!(withheld.read(&env).unwrap().unwrap().expose(), "-/-");
     }
 
     #[test]
