@@ -5,6 +5,7 @@ mod support;
 
 use mcp_credential::store::lock::Held;
 use oauthserver::{Endpoint, Fault, OAuthServer, Times};
+use rustix::process::Pid;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use support::process::{Caller, go_on, stop, wait_until_held};
@@ -37,8 +38,9 @@ fn one_request_was_enough(server: &OAuthServer, sandbox: &Sandbox, before: &str)
     assert_eq!((sandbox.opened(), sandbox.leftovers()), (vec![], vec![]));
 }
 
-#[test]
-fn a_lock_holder_that_stands_still_costs_a_call_its_time_and_no_more_case_66() {
+/// A refresh of an expired token whose worker was stopped after its caller had given up: the token's generation, and
+/// the worker.
+fn stopped() -> (OAuthServer, Sandbox, String, Pid) {
     let (server, sandbox) = expired();
     let before = sandbox.generation();
     let caller = held_caller(&server, &sandbox, &HASTY);
@@ -46,6 +48,12 @@ fn a_lock_holder_that_stands_still_costs_a_call_its_time_and_no_more_case_66() {
     stop(worker);
     server.release();
     caller.end().fails("deadline", 75);
+    (server, sandbox, before, worker)
+}
+
+#[test]
+fn a_lock_holder_that_stands_still_costs_a_call_its_time_and_no_more_case_66() {
+    let (server, sandbox, before, worker) = stopped();
     let waited = sandbox.run(&HASTY).fails("lock_timeout", 75);
     assert_eq!(waited.json()["error"]["retryable"], true);
     assert_eq!(sandbox.generation(), before);
@@ -55,13 +63,7 @@ fn a_lock_holder_that_stands_still_costs_a_call_its_time_and_no_more_case_66() {
 
 #[test]
 fn a_lock_holder_that_stands_still_ends_a_login_in_time_and_before_anybody_is_asked_case_66() {
-    let (server, sandbox) = expired();
-    let before = sandbox.generation();
-    let caller = held_caller(&server, &sandbox, &HASTY);
-    let worker = sandbox.worker();
-    stop(worker);
-    server.release();
-    caller.end().fails("deadline", 75);
+    let (server, sandbox, before, worker) = stopped();
     let login = sandbox.run(&["login", "demo", "--timeout", "3"]).ends("lock_timeout", 75);
     assert!(login.stderr.contains("waiting for a refresh of the old token to end"), "{}", login.stderr);
     assert_eq!(sandbox.opened(), [""; 0]);

@@ -1,32 +1,22 @@
 //! The store as an attacker, an accident or a careless administrator leaves it: refused with the way out, or
 //! mended; never followed, never hung on, never overwritten in silence.
 
+mod held;
 mod key;
 mod place;
 mod strange;
 #[path = "../support/mod.rs"]
 mod support;
 
-use oauthserver::OAuthServer;
+use held::{logged_in, refresh};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use support::{Ran, Sandbox, server};
+use support::{Sandbox, server};
 
 /// What may stand in the place of a file, of the kinds that everybody can make.
 const KINDS: [&str; 6] = ["link", "broken link", "link to a device", "pipe", "socket", "directory"];
-
-/// A sandbox in which somebody is logged in, and the generation that is held.
-fn logged_in(server: &OAuthServer) -> (Sandbox, String) {
-    let sandbox = Sandbox::logged_in(server);
-    let held = sandbox.run(&["get", "demo"]).succeeds().text("generation");
-    (sandbox, held)
-}
-
-fn refresh(sandbox: &Sandbox, held: &str) -> Ran {
-    sandbox.run(&["refresh", "demo", "--rejected-generation", held])
-}
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
