@@ -210,7 +210,8 @@ fn a_refresh_asks_for_nothing_that_was_not_granted_case_50() {
     server.reconfigure(|settings| settings.granted_scope = Some("mcp:read".to_owned()));
     let oauth2 = json!({"scope": "mcp:read mcp:write", "scopeOnRefresh": true});
     let sandbox = Sandbox::configured(&server, &oauth2);
-    sandbox.login("demo").succeeds();
+    let login = sandbox.login("demo").succeeds();
+    assert!(login.stderr.contains("not granted: mcp:write\n"), "{}", login.stderr);
     assert_eq!(sandbox.clear()["scopes_requested"], json!(["mcp:read", "mcp:write"]));
     for _ in 0..2 {
         let answer = sandbox.run(&["refresh", "demo", "--rejected-generation", &sandbox.generation()]);

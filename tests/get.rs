@@ -80,7 +80,12 @@ fn nobody_logged_in_is_told_the_command_at_once() {
 fn a_server_without_refresh_tokens_is_answered_until_the_end_and_then_needs_a_login() {
     let settings = || Settings { refresh_tokens: oauthserver::RefreshTokens::Never, ..Settings::default() };
     let living = oauthserver::OAuthServer::start(settings()).unwrap();
-    Sandbox::logged_in(&living).run(&["get", "demo"]).succeeds();
+    let holder = Sandbox::logged_in(&living);
+    holder.run(&["get", "demo"]).succeeds();
+    let status = holder.run(&["status", "demo"]).succeeds().stdout;
+    assert!(status.starts_with("demo: valid, but cannot be renewed\n"), "{status}");
+    let rejected = holder.refresh().fails("interaction_required", 4);
+    assert!(rejected.stderr.contains("the stored token is not to be answered"), "{}", rejected.stderr);
     let (ended, sandbox) = expired_at(settings());
     sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
     for server in [living, ended] {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use super::login_client::{self, Registered};
 use super::{login_device, quiet, stale, step_up};
 
-/// How long the exchange of the code may take, in seconds: as long as a worker waits.
+/// How long the exchange of the code may take once the lock is held: as long as a worker waits.
 const EXCHANGE: Duration = Duration::from_secs(120);
 
 /// How long a refresh of the old token is waited for after the person has logged in, if the time of the login is over.
@@ -276,14 +276,16 @@ fn exchange(
         extra_params: server.extra_params.clone(),
         dpop,
     };
-    let deadline = Instant::now() + EXCHANGE;
+    let patience = login_ends.max(Instant::now() + LAST_WAIT);
     loop {
-        let lock = token_lock(session, vault, login_ends.max(Instant::now() + LAST_WAIT))?;
+        let lock = token_lock(session, vault, patience)?;
         let before = generation_of(vault.peek().ok().flatten().as_ref());
         let task = Task::Exchange { request: Box::new(request.clone()), clear: Box::new(clear.clone()) };
-        match vault.work(lock, task, deadline) {
+        // Counted from here: the wait for the lock is not the server's.
+        match vault.work(lock, task, Instant::now() + EXCHANGE) {
             Redeemed::Done(answer) => return Ok(*answer),
-            Redeemed::Again | Redeemed::Pending { .. } => pause(deadline),
+            Redeemed::Again | Redeemed::Pending { .. } if Instant::now() < patience => pause(patience),
+            Redeemed::Again | Redeemed::Pending { .. } => return Err(still_refreshing()),
             Redeemed::Failed(failure) => return Err(failure),
             // It may have saved the token before it was gone.
             Redeemed::TimedOut | Redeemed::Vanished => {
@@ -306,14 +308,18 @@ pub(super) fn token_lock(session: &Session, vault: &StoreVault, deadline: Instan
             return Ok(held);
         }
         if Instant::now() >= deadline {
-            let text = "a refresh of the old token is under way and does not end; log in again later";
-            return Err(Failure::new(Code::LockTimeout, text));
+            return Err(still_refreshing());
         }
         if !std::mem::replace(&mut told, true) {
             say(&format!("{}: waiting for a refresh of the old token to end", session.server.name));
         }
         pause(deadline);
     }
+}
+
+fn still_refreshing() -> Failure {
+    let text = "a refresh of the old token is under way and does not end; log in again later";
+    Failure::new(Code::LockTimeout, text)
 }
 
 fn no_answer() -> Failure {
