@@ -86,7 +86,35 @@ fn done(session: &Session, answer: &Answer) -> String {
 /// What was asked for and not granted.
 fn narrowed(clear: &Clear) -> Option<String> {
     let (granted, asked) = (clear.scopes.as_ref()?, clear.scopes_requested.as_ref()?);
-    let missing: Vec<&str> =
-        asked.iter().filter(|scope| !granted.contains(scope)).map(String::as_str).collect();
+    // All that it is for is a refresh token; some servers give one and leave the name out.
+    let is_moot = |scope: &str| scope == "offline_access" && clear.can_refresh;
+    let missing: Vec<&str> = asked
+        .iter()
+        .filter(|scope| !granted.contains(scope) && !is_moot(scope))
+        .map(String::as_str)
+        .collect();
     (!missing.is_empty()).then(|| format!("not granted: {}", one_line(&missing.join(" "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::samples;
+
+    #[test]
+    fn what_was_not_granted_is_told_but_for_a_name_whose_effect_is_there() {
+        let told = |granted: &str, can_refresh| {
+            let asked = Some(split_scope("read write offline_access"));
+            let sample = samples::clear(0, None);
+            narrowed(&Clear {
+                scopes: Some(split_scope(granted)),
+                scopes_requested: asked,
+                can_refresh,
+                ..sample
+            })
+        };
+        assert_eq!(told("read write", true), None);
+        assert_eq!(told("read write", false).as_deref(), Some("not granted: offline_access"));
+        assert_eq!(told("read", true).as_deref(), Some("not granted: write"));
+    }
 }
