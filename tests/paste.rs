@@ -76,6 +76,7 @@ fn a_pasted_address_logs_in_without_a_browser_and_without_a_listener() {
     let token = sandbox.run(&["get", "demo"]).succeeds().text("access_token");
     assert!(server.mcp_accepts(&token));
     // The client that was registered for it serves the next login.
+    sandbox.keep_ports();
     sandbox.login("demo").succeeds();
     assert_eq!(server.registrations().len(), 1);
 }

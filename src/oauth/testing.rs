@@ -1,10 +1,11 @@
 //! A scripted HTTP server on loopback for the tests of this room. Every request is recorded; what it answers
 //! is decided by a function of the request. One connection carries one request.
 
+use oauthserver::HeldPort;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -188,9 +189,10 @@ fn endless(stream: &mut impl Write, bytes: &[u8], pause: Duration) -> std::io::R
     }
 }
 
-/// A loopback port that nobody listens on.
+/// A loopback port that nobody listens on, until the tests end.
 pub fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static HELD: LazyLock<HeldPort> = LazyLock::new(|| HeldPort::closed().unwrap());
+    HELD.number()
 }
 
 /// A client with generous limits and no proxy.

@@ -1,11 +1,11 @@
 //! Clients that were registered by hand: how they prove who they are, and where they listen.
 
 use super::{redirect_uris, refresh};
+use crate::support::ports::free_port;
 use crate::support::{Sandbox, serve};
 use oauthserver::{AuthMethod, Client, OAuthServer, Settings};
 use serde_json::json;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU16, Ordering};
 
 const SECRET: &str = "s3cret-of-the-app+%/=";
 
@@ -132,7 +132,8 @@ fn of_several_authorization_servers_the_others_are_named_where_the_chosen_one_re
 
 #[test]
 fn a_fixed_port_is_listened_on_and_announced() {
-    let (port, uri) = free_port();
+    let port = free_port();
+    let uri = format!("http://127.0.0.1:{port}/callback");
     let server = knows(Client::public("app").redirect_uri(&uri));
     let sandbox = Sandbox::configured(&server, &json!({"clientId": "app", "callbackPort": port}));
     sandbox.login("demo").succeeds();
@@ -149,13 +150,4 @@ fn case_37_a_fixed_port_that_is_taken_is_named_and_nothing_is_opened() {
     assert!(refused.stderr.contains(&port.to_string()), "{}", refused.stderr);
     assert!(refused.stderr.contains("callbackPort"), "{}", refused.stderr);
     assert_eq!(sandbox.opened(), [""; 0]);
-}
-
-/// A port that nobody else is given meanwhile: the system hands out those from 32768 on.
-fn free_port() -> (u16, String) {
-    static TRIED: AtomicU16 = AtomicU16::new(0);
-    let own = u16::try_from(std::process::id() % 20_000).unwrap();
-    let mut ports = (0..1000).map(|_| 10_000 + (own + TRIED.fetch_add(1, Ordering::Relaxed)) % 20_000);
-    let port = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
-    (port, format!("http://127.0.0.1:{port}/callback"))
 }

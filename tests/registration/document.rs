@@ -1,6 +1,7 @@
 //! Client ID Metadata Documents: the one that this program prints is enough for its own logins.
 
 use crate::clients_at;
+use crate::support::ports::free_port;
 use crate::support::{Sandbox, serve};
 use oauthserver::{AuthMethod, Client, OAuthServer, Patch, Settings};
 use serde_json::{Value, json};
@@ -72,7 +73,7 @@ fn a_client_with_a_document_and_a_key_proves_itself_and_gives_its_tokens_back() 
 
 #[test]
 fn a_server_that_compares_ports_gets_the_one_of_the_document() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let server = reads(&document(&["--callback-port", &port.to_string()]), false);
     let oauth2 = json!({"clientMetadataUrl": URL, "callbackPort": port});
     Sandbox::configured(&server, &oauth2).login("demo").succeeds();

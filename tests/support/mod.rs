@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod pages;
+pub mod ports;
 pub mod process;
 mod running;
 
@@ -38,6 +39,7 @@ pub struct Sandbox {
     variables: Vec<(OsString, OsString)>,
     /// How many of the opened browsers the test knows of.
     known: AtomicUsize,
+    ports: ports::CallbackPorts,
 }
 
 /// What a run of the program came to.
@@ -58,7 +60,8 @@ impl Sandbox {
             format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let home = std::env::temp_dir().join(name);
         fs::create_dir_all(&home).unwrap();
-        let sandbox = Self { home, variables: Vec::new(), known: AtomicUsize::new(0) };
+        let (known, ports) = (AtomicUsize::new(0), ports::CallbackPorts::default());
+        let sandbox = Self { home, variables: Vec::new(), known, ports };
         let asked = sandbox.home.join("asked-to-open");
         sandbox.script("browser", &format!("printf '%s\\n' \"$1\" >> '{}'", asked.display()));
         sandbox
@@ -145,6 +148,7 @@ impl Sandbox {
     }
 
     fn confine(&self, mut command: Command) -> Command {
+        self.keep_ports();
         command.env_clear().current_dir("/").stdin(Stdio::null());
         command
             .env("HOME", &self.home)
@@ -217,7 +221,14 @@ impl Sandbox {
             self.known.fetch_add(1, Ordering::SeqCst);
             browser::visit_and(&url, decision).unwrap();
         }
-        running.end()
+        let ran = running.end();
+        self.keep_ports();
+        ran
+    }
+
+    /// Keeps the callback ports of its registered clients from everybody else, from here on.
+    pub fn keep_ports(&self) {
+        self.ports.keep(&self.state("oauth"));
     }
 
     /// The first address that a browser was asked to open, as soon as there is one.

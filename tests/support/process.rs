@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A caller that leads a process group of its own, as one that a header consumer has started.
 pub struct Caller(Child);
@@ -16,15 +16,16 @@ pub struct Caller(Child);
 impl Sandbox {
     /// Starts the program as the leader of a new process group.
     pub fn start_group(&self, arguments: &[&str]) -> Caller {
-        let mut command = self.command(arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        Caller(command.spawn().unwrap())
+        Caller::start(self.command(arguments))
     }
 
-    /// The same for `refresh` of the stored token, which needs a new one at once.
+    /// The same for `refresh` of the stored token, which needs a new one at once. It minds every signal, also
+    /// where the tests were started so that they ignore some, which children inherit.
     pub fn start_refresh(&self) -> Caller {
         let refresh = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &self.generation()];
-        self.start_group(&refresh)
+        let mut command = self.shell(r#"exec env --default-signal "$0" "$@""#);
+        command.args(refresh);
+        Caller::start(command)
     }
 
     /// The refresh processes that work on this sandbox.
@@ -69,6 +70,11 @@ impl Sandbox {
 }
 
 impl Caller {
+    fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        Self(command.spawn().unwrap())
+    }
+
     /// Sends `signal` to the whole group, and waits until the caller is dead of it.
     pub fn kill(self, signal: Signal) {
         kill_process_group(Pid::from_child(&self.0), signal).unwrap();

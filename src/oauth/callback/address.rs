@@ -22,8 +22,9 @@ pub fn default_redirect_uris(port: Option<u16>) -> Vec<String> {
     ["127.0.0.1", "[::1]", "localhost"].map(|host| format!("http://{host}{port}{PATH}")).into()
 }
 
-/// The first of the ports for private use.
-const FIRST_PRIVATE_PORT: u16 = 49152;
+/// The first of the upper ports for private use: Linux gives none of them to the connections that go out, so
+/// that a later login can listen there.
+const FIRST_PRIVATE_PORT: u16 = 0xf000;
 /// How often another random port is tried when the two families of `localhost` cannot have the same one.
 const TRIES: u32 = 16;
 

@@ -60,6 +60,7 @@ mod logged;
 mod mcp;
 mod metadata;
 mod patch;
+mod port;
 mod random;
 mod register;
 mod request;
@@ -81,6 +82,7 @@ pub use hs256::Jwt;
 pub use log::RequestLog;
 pub use logged::{Logged, Phase};
 pub use patch::Patch;
+pub use port::HeldPort;
 pub use server::{Minted, OAuthServer};
 pub use settings::{
     Audience, Challenge, Consent, Device, Document, Dpop, ExpiresIn, IssParameter, Provider, RefreshTokens,

@@ -8,6 +8,7 @@ use crate::connections::Listener;
 use crate::faults::{Endpoint, Fault, Times};
 use crate::log::RequestLog;
 use crate::logged::Logged;
+use crate::port::HeldPort;
 use crate::settings::{Document, Settings};
 use crate::shared::Shared;
 use crate::tokens::{Subject, TokenStatus};
@@ -38,6 +39,8 @@ impl fmt::Debug for Minted {
 pub struct OAuthServer {
     shared: Arc<Shared>,
     listener: Mutex<Option<Listener>>,
+    /// So that the port is still free after a time offline.
+    _held: Option<HeldPort>,
 }
 
 impl OAuthServer {
@@ -46,11 +49,13 @@ impl OAuthServer {
     /// # Errors
     /// The port is taken, or the system has no socket, thread or randomness left.
     pub fn start(settings: Settings) -> io::Result<Self> {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
+        let held = HeldPort::for_later(settings.port)?;
+        let port = held.as_ref().map_or(settings.port, HeldPort::number);
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let port = socket.local_addr()?.port();
         let shared = Arc::new(Shared::new(settings, port)?);
         let listener = Listener::start(&shared, socket)?;
-        Ok(Self { shared, listener: Mutex::new(Some(listener)) })
+        Ok(Self { shared, listener: Mutex::new(Some(listener)), _held: held })
     }
 
     /// The port.
@@ -132,7 +137,7 @@ impl OAuthServer {
     /// Opens the same port again.
     ///
     /// # Errors
-    /// Somebody else took the port meanwhile.
+    /// Somebody else listens on the port, or the system has no socket or thread left.
     pub fn go_online(&self) -> io::Result<()> {
         let mut listener = self.listener();
         if listener.is_none() {
