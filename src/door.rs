@@ -122,7 +122,7 @@ fn finish(outcome: Outcome<()>, json: bool) -> ExitCode {
 /// Help and version go to stdout and succeed; the rest is a usage error.
 fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
-        return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return finish(error.print().map_err(|error| reply::unwritten(&error)), false);
     }
     let text = error.render().to_string();
     let verb = args.get(1).and_then(|verb| verb.to_str()).unwrap_or_default();

@@ -74,6 +74,9 @@ fn new_server(args: &AddArgs) -> NewServer {
 /// # Errors
 /// As [`run`].
 pub fn write(name: &str, new: &NewServer, environment: &Environment) -> Outcome<()> {
-    let file = Draft::open(environment)?.file;
-    config_file::change(&file, || edit::add(&Draft::open(environment)?, name, new, environment))
+    let change = |draft: &Draft| edit::add(draft, name, new, environment);
+    let draft = Draft::open(environment)?;
+    // What is refused leaves not even a lock file behind.
+    change(&draft)?;
+    config_file::change(&draft.file, || change(&Draft::open(environment)?))
 }

@@ -15,8 +15,10 @@ use crate::store::{Slot, config_file};
 pub fn run(args: &RemoveArgs, environment: &Environment) -> Outcome<()> {
     config::name::check(&args.name)?;
     let stored = is_logged_in(&args.name, environment);
-    let file = Draft::open(environment)?.file;
-    config_file::change(&file, || edit::remove(&Draft::open(environment)?, &args.name))?;
+    let draft = Draft::open(environment)?;
+    // What is not there is not worth a lock file.
+    edit::remove(&draft, &args.name)?;
+    config_file::change(&draft.file, || edit::remove(&Draft::open(environment)?, &args.name))?;
     let hint = if stored {
         format!("; its login is still stored: mcp-credential logout {} --scope all", args.name)
     } else {

@@ -17,7 +17,7 @@ use crate::failure::Outcome;
 use crate::oauth::url::is_loopback;
 use oauth2::HttpRequest;
 use reqwest::blocking::{Client, Request, Response};
-use reqwest::header::HeaderMap;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use std::fmt;
 use std::io::Read;
 use std::mem::ManuallyDrop;
@@ -179,7 +179,7 @@ impl Http {
     pub fn get(&self, url: &Url) -> Result<Reply, Transport> {
         let mut request = HttpRequest::new(Vec::new());
         *request.uri_mut() = uri(url)?;
-        request.headers_mut().insert("accept", reqwest::header::HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
         self.send(request, METADATA_LIMIT)
     }
 
@@ -191,6 +191,8 @@ impl Http {
             return Err(Transport::NotSent("the time was over before it could be asked".to_owned()));
         }
         *request.timeout_mut() = Some(left);
+        // Without it every coding would be welcome (RFC 9110, section 12.5.3), and none is undone here.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let what = described(&request);
         let outcome = client.execute(request).map_err(|error| fault::classify(&error));
         match &outcome {

@@ -80,9 +80,13 @@ pub fn line(text: &str) -> Outcome<()> {
     whole.extend_from_slice(text.as_bytes());
     whole.push(b'\n');
     let mut stdout = io::stdout().lock();
-    stdout.write_all(&whole).and_then(|()| stdout.flush()).map_err(|error| {
-        Failure::new(Code::Other, format!("the answer could not be written to standard output ({error})"))
-    })
+    stdout.write_all(&whole).and_then(|()| stdout.flush()).map_err(|error| unwritten(&error))
+}
+
+/// An answer that stdout did not take.
+#[must_use]
+pub fn unwritten(error: &io::Error) -> Failure {
+    Failure::new(Code::Other, format!("the answer could not be written to standard output ({error})"))
 }
 
 /// Says a failure: one line on stderr and, where `json` is asked for, one object on stdout.

@@ -8,7 +8,7 @@ mod registration;
 #[path = "../support/mod.rs"]
 mod support;
 
-use oauthserver::{Document, Endpoint, Fault, OAuthServer, Times, browser};
+use oauthserver::{Document, Endpoint, Fault, Logged, OAuthServer, Times, browser};
 use serde_json::json;
 use std::fs;
 use std::process::Stdio;
@@ -92,7 +92,13 @@ fn compressed_server_metadata_is_not_unpacked_be_it_a_bomb_or_the_plain_truth_ca
         assert!(!refused.stderr.contains("too large"), "nothing was unpacked: {refused:?}");
         assert_eq!((sandbox.opened(), server.registrations().len()), (vec![], 0));
         passes(&server, &sandbox);
-        assert!(!server.requests().iter().any(|seen| seen.header("accept-encoding").is_some()));
+        let ours =
+            |seen: &Logged| seen.header("user-agent").is_some_and(|name| name.starts_with("mcp-credential/"));
+        let requests: Vec<Logged> = server.requests().into_iter().filter(ours).collect();
+        assert!(
+            requests.len() > 5
+                && requests.iter().all(|seen| seen.header("accept-encoding") == Some("identity"))
+        );
     }
 }
 

@@ -40,7 +40,7 @@ fn case_76_an_answer_that_cannot_be_printed_is_saved_and_told() {
         let script = format!("exec \"$0\" get demo --format {format} > /dev/full");
         ran(sandbox.shell(&script).output().unwrap()).fails("other", 1);
     }
-    for verb in ["list", "status", "capabilities", "erase demo"] {
+    for verb in ["list", "status", "capabilities", "erase demo", "--help", "get --help", "--version"] {
         let script = format!("exec \"$0\" {verb} > /dev/full");
         ran(sandbox.shell(&script).output().unwrap()).fails("other", 1);
     }

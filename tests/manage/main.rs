@@ -67,6 +67,16 @@ fn options_stand_where_the_configuration_has_them_and_are_checked() {
 }
 
 #[test]
+fn a_change_that_is_refused_leaves_nothing_behind() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["add", "../demo", URL]).fails("usage", 2);
+    sandbox.run(&["add", "demo", "mcp.example.com"]).fails("config_invalid", 2);
+    sandbox.run(&["add", "demo", URL, "--grant", "password"]).fails("config_invalid", 2);
+    sandbox.run(&["remove", "demo"]).fails("not_found", 3);
+    assert!(!sandbox.state("").exists());
+}
+
+#[test]
 fn case_6_there_is_no_option_for_a_secret() {
     let sandbox = Sandbox::new();
     let refused = sandbox.run(&["add", "demo", URL, "--client-secret", "hunter2"]);

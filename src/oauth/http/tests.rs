@@ -69,7 +69,8 @@ fn a_plain_get_says_who_asks_and_asks_for_json_only() {
     assert_eq!(seen.target, "/x?y=1");
     assert_eq!(seen.header("user-agent"), Some(concat!("mcp-credential/", env!("CARGO_PKG_VERSION"))));
     assert_eq!(seen.header("accept"), Some("application/json"));
-    for absent in ["referer", "cookie", "accept-encoding", "authorization"] {
+    assert_eq!(seen.header("accept-encoding"), Some("identity"), "nothing is unpacked");
+    for absent in ["referer", "cookie", "authorization"] {
         assert_eq!(seen.header(absent), None, "{absent}");
     }
 }
