@@ -3,10 +3,10 @@
 use super::session::store_of;
 use crate::cli::RemoveArgs;
 use crate::config::edit::{self, Draft};
-use crate::config::{self, Environment};
+use crate::config::{self, Environment, KeySource};
 use crate::failure::Outcome;
 use crate::reply;
-use crate::store::{Slot, config_file};
+use crate::store::{Slot, Store, config_file};
 
 /// Runs the verb.
 ///
@@ -30,5 +30,10 @@ pub fn run(args: &RemoveArgs, environment: &Environment) -> Outcome<()> {
 
 /// Only for a hint: an entry that is wrong can be removed as well.
 fn is_logged_in(name: &str, environment: &Environment) -> bool {
-    config::load(name, environment).is_ok_and(|loaded| Slot::new(&store_of(&loaded), name).stamp().is_some())
+    let store = match config::load(name, environment) {
+        Ok(loaded) => Some(store_of(&loaded)),
+        Err(_) => config::usual_cache_dir(environment)
+            .map(|cache| Store::new(cache.clone(), Some(cache), KeySource::File)),
+    };
+    store.is_some_and(|store| Slot::new(&store, name).stamp().is_some())
 }

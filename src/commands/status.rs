@@ -24,6 +24,8 @@ pub struct Summary {
     configured: bool,
     grant: Option<Grant>,
     record: Outcome<Option<Clear>>,
+    /// Why a record that is there cannot be opened.
+    sealed: Option<Failure>,
     trouble: Option<Failure>,
     last_error: Option<LastError>,
     ended: Option<String>,
@@ -66,8 +68,7 @@ fn one(name: &str, environment: &Environment) -> Outcome<Summary> {
 /// `cache_damaged` when the store's directory cannot be read.
 pub fn all(servers: &AllServers, environment: &Environment) -> Outcome<Vec<Summary>> {
     let store_at = |cache: &std::path::Path| {
-        let key = crate::config::KeySource::File;
-        Store::new(servers.machine.state_dir.clone(), Some(cache.to_owned()), key)
+        Store::new(servers.machine.state_dir.clone(), Some(cache.to_owned()), servers.key.clone())
     };
     let mut summaries: Vec<Summary> = servers
         .servers
@@ -99,6 +100,7 @@ impl Summary {
         // A name that is none must not become part of a path.
         let record = if valid { slot.peek_clear() } else { Ok(None) };
         let state = if valid { slot.state().read() } else { crate::store::state::State::default() };
+        let sealed = if matches!(record, Ok(Some(_))) { slot.peek().err() } else { None };
         let configured = server.is_some();
         let (server, mut trouble) = match server {
             Some(Ok(server)) => (Some(server), None),
@@ -117,6 +119,7 @@ impl Summary {
             switches: server.as_ref().map(|server| switches::of(server, clear)).unwrap_or_default(),
             skew: server.as_ref().map_or(0, |server| server.refresh_skew_seconds),
             record,
+            sealed,
             trouble,
             last_error: state.last_error,
             ended: state.ended,
@@ -129,6 +132,7 @@ impl Summary {
         let now = clock::now();
         match &self.record {
             Err(_) => "damaged",
+            Ok(_) if self.sealed.is_some() => "damaged",
             Ok(_) if self.trouble.is_some() => "unusable",
             Ok(None) => "none",
             Ok(Some(clear)) if clear.is_fresh(now, self.skew) => "fresh",
@@ -206,7 +210,7 @@ impl Summary {
     }
 
     fn problem(&self) -> Option<&Failure> {
-        self.record.as_ref().err().or(self.trouble.as_ref())
+        self.record.as_ref().err().or(self.sealed.as_ref()).or(self.trouble.as_ref())
     }
 
     fn text(&self) -> String {

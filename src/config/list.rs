@@ -29,7 +29,9 @@ pub fn load_all(env: &Environment) -> Outcome<AllServers> {
     let has_secret = scanned.servers.iter().any(|(_, entry)| holds_secret(entry));
     let warnings = text.iter().filter_map(|text| access::warning(text, &place.file, has_secret)).collect();
     let any_name = scanned.upstream.is_some();
-    let machine = Defaults::read(scanned.defaults, &place.file)?.machine(place, env, warnings)?;
+    let defaults = Defaults::read(scanned.defaults, &place.file)?;
+    let key = defaults.key_source(&place.file, env)?;
+    let machine = defaults.machine(place, env, warnings)?;
     let names = spellings(&scanned.servers);
     let mut servers: Vec<Listed> = Vec::with_capacity(scanned.servers.len());
     for (name, entry) in scanned.servers {
@@ -47,7 +49,7 @@ pub fn load_all(env: &Environment) -> Outcome<AllServers> {
             server,
         });
     }
-    Ok(AllServers { servers, any_name, machine })
+    Ok(AllServers { servers, any_name, key, machine })
 }
 
 /// Every name as it is written, by what a file system without case makes of it.

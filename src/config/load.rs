@@ -15,7 +15,7 @@ use super::{Environment, Loaded, access, invalid, name};
 use crate::failure::{Failure, Outcome};
 use crate::oauth::url::same_server;
 use crate::text::one_line;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Loads the server `name`, if the file or the environment defines one.
 ///
@@ -42,6 +42,12 @@ fn load_checked(name: &str, env: &Environment) -> Outcome<Loaded> {
     let (server, own_dir) = validated.map(|found| (found.server, found.cache_dir)).unzip();
     let cache_dir = own_dir.flatten().unwrap_or_else(|| machine.cache_dir.clone());
     Ok(Loaded { server, from_file, cache_dir, key, machine })
+}
+
+/// Where records lie unless the configuration says otherwise, also where it cannot be used. Only for hints.
+#[must_use]
+pub fn usual_cache_dir(env: &Environment) -> Option<PathBuf> {
+    Some(Place::find(env).ok()?.state_dir.join("oauth"))
 }
 
 /// The names in the file, in its order, without a look at what they stand for: material for suggestions.

@@ -38,7 +38,7 @@ mod withheld;
 
 pub use environment::Environment;
 pub use list::load_all;
-pub use load::{load, names, names_at};
+pub use load::{load, names, names_at, usual_cache_dir};
 pub use mark::mark;
 pub use private_key::{Credentials, PrivateKey};
 pub use secret_source::{SecretPlace, SecretSource, Setting};
@@ -92,6 +92,8 @@ pub struct AllServers {
     pub servers: Vec<Listed>,
     /// Whether the file is mcp-oauth2-proxy's: it then defines whatever name is asked for, and lists none.
     pub any_name: bool,
+    /// The key that seals the records.
+    pub key: KeySource,
     /// What holds for every server.
     pub machine: Machine,
 }

@@ -50,7 +50,7 @@ impl Key {
     pub fn load(source: &KeySource, path: &Path) -> Outcome<Self> {
         match source {
             KeySource::Value(text) => Self::decode(text),
-            KeySource::File => Self::read(path)?.ok_or_else(|| lost(path, "is missing")),
+            KeySource::File => Self::read(path)?.ok_or_else(|| lost(path, "is missing", "")),
         }
     }
 
@@ -69,7 +69,7 @@ impl Key {
             let needed = records_exist()?;
             match Self::read(path)? {
                 Some(key) => return Ok(key),
-                None if needed => return Err(lost(path, "is missing, but records sealed with it exist")),
+                None if needed => return Err(lost(path, "is missing, but records sealed with it exist", "")),
                 None => create(path).map_err(|error| unwritable(path, &error))?,
             }
         }
@@ -79,7 +79,9 @@ impl Key {
     fn read(path: &Path) -> Outcome<Option<Self>> {
         let Some(content) = file::read_private(path)? else { return Ok(None) };
         let content = Zeroizing::new(content);
-        Self::from_bytes(&content).map(Some).ok_or_else(|| lost(path, "does not hold 32 bytes"))
+        Self::from_bytes(&content)
+            .map(Some)
+            .ok_or_else(|| lost(path, "does not hold 32 bytes", "delete it, "))
     }
 
     fn decode(text: &Secret) -> Outcome<Self> {
@@ -119,11 +121,12 @@ fn write_and_link(draft: &mut Draft, path: &Path, bytes: &[u8]) -> io::Result<()
     }
 }
 
-fn lost(path: &Path, what: &str) -> Failure {
+/// `first` is what has to go before a new one can be made.
+fn lost(path: &Path, what: &str, first: &str) -> Failure {
     Failure::new(
         Code::CacheDamaged,
         format!(
-            "the key file {} {what}; put it back from a backup, or run `mcp-credential erase NAME --scope all` for each server and log in again",
+            "the key file {} {what}; put it back from a backup, or {first}run `mcp-credential erase NAME --scope all` for each server and log in again",
             path.display()
         ),
     )

@@ -6,6 +6,7 @@ use oauthserver::Consent;
 use oauthserver::browser::Decision;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 const EMPTY: &str = "mcp-credential: no server is configured; add one with `mcp-credential add NAME URL`\n";
 
@@ -188,15 +189,44 @@ fn the_status_of_an_unknown_name_is_not_found() {
 }
 
 #[test]
-fn looking_needs_no_key_and_changes_nothing() {
+fn a_record_whose_key_is_lost_is_damaged_and_looking_changes_nothing() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
+    let (record, key) = (fs::read(sandbox.record()).unwrap(), fs::read(sandbox.state("key.bin")).unwrap());
     fs::remove_file(sandbox.state("key.bin")).unwrap();
-    let before = fs::read(sandbox.record()).unwrap();
-    assert_eq!(status(&sandbox, "demo")["state"], "fresh");
-    sandbox.run(&["list"]).succeeds();
-    assert_eq!(fs::read(sandbox.record()).unwrap(), before);
+    let told = status(&sandbox, "demo");
+    assert_eq!((&told["state"], &told["problem"]["code"]), (&json!("damaged"), &json!("cache_damaged")));
+    assert_eq!(told["token"]["generation"], sandbox.generation(), "what is known without the key");
     assert!(!sandbox.state("key.bin").exists());
+    for other in [&[7; 32][..], &[7; 5]] {
+        private(&sandbox, other);
+        assert_eq!(status(&sandbox, "demo")["state"], "damaged");
+        assert!(sandbox.run(&["list"]).succeeds().stdout.starts_with("demo  damaged  "));
+    }
+    private(&sandbox, &key);
+    assert_eq!(status(&sandbox, "demo")["state"], "fresh");
+    assert_eq!(fs::read(sandbox.record()).unwrap(), record);
+}
+
+#[test]
+fn a_broken_key_is_got_rid_of_as_its_message_says() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    private(&sandbox, b"short");
+    let refused = sandbox.run(&["get", "demo"]).fails("cache_damaged", 5);
+    let advice = "delete it, run `mcp-credential erase NAME --scope all` for each server and log in again";
+    assert!(refused.stderr.contains(advice), "{refused:?}");
+    fs::remove_file(sandbox.state("key.bin")).unwrap();
+    sandbox.run(&["erase", "demo", "--scope", "all"]).succeeds();
+    sandbox.login("demo").succeeds();
+    sandbox.run(&["get", "demo"]).succeeds();
+}
+
+/// Puts `key` in the place of the key.
+fn private(sandbox: &Sandbox, key: &[u8]) {
+    let path = sandbox.state("key.bin");
+    fs::write(&path, key).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[test]

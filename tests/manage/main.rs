@@ -194,6 +194,19 @@ fn an_entry_that_is_wrong_can_be_removed() {
 }
 
 #[test]
+fn a_login_that_stays_is_told_also_where_the_configuration_is_wrong() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    sandbox.write_config(&json!({"servers": {"demo": {"url": server.mcp_url()}}, "defaults": {"timout": 1}}));
+    sandbox.run(&["get", "demo"]).fails("config_invalid", 2);
+    let ran = sandbox.run(&["remove", "demo"]).succeeds();
+    assert!(
+        ran.stderr.ends_with("its login is still stored: mcp-credential logout demo --scope all\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn removing_names_the_near_ones() {
     let sandbox = Sandbox::new();
     let refused = sandbox.run(&["remove", "demo"]).fails("not_found", 3);
