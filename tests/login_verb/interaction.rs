@@ -107,7 +107,7 @@ fn the_quiet_ends_after_ten_minutes_or_when_the_clock_was_set_back() {
     let sandbox = Sandbox::with(&server);
     for moved in [-601, 3600] {
         sandbox.person(&["login", "demo"], Decision::Deny).ends("denied", 6);
-        refuse_quietly(&sandbox, -590);
+        refuse_quietly(&sandbox, -540);
         move_failure(&sandbox, moved);
         sandbox.person(&ALWAYS, Decision::Approve).succeeds();
         sandbox.run(&["erase", "demo"]).succeeds();
