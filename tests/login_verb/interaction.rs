@@ -180,7 +180,8 @@ fn auto_without_a_terminal_refuses_at_once() {
 /// browser.
 #[cfg(target_os = "linux")]
 fn in_a_terminal(sandbox: &Sandbox, person: impl FnOnce()) -> Ran {
-    let line = format!("{} get demo > {}", crate::support::PROGRAM, sandbox.home().join("answer").display());
+    let line =
+        format!("'{}' get demo > '{}'", crate::support::PROGRAM, sandbox.home().join("answer").display());
     let mut command = sandbox.shell("exec script -qec \"$1\" /dev/null");
     let child = command.arg(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let running = Running::watch(child);
