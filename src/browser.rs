@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 
 /// The hidden first argument with which this program becomes the opener.
 pub const HIDDEN_VERB: &str = "__open-browser";
-/// How long an opener may take to fail before it counts as started. A text browser never ends by itself.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long an opener may take to fail before it counts as started: longer than one takes to start on a machine that
+/// is busy. A text browser never ends by itself.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How often its end is looked for.
 const LOOK: Duration = Duration::from_millis(10);
 

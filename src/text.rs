@@ -3,6 +3,8 @@
 //! Whatever a server, a file or a caller said passes through here before a person sees it: control,
 //! bidirectional and other invisible characters are escaped, and the text is cut to one short line.
 
+use std::path::Path;
+
 /// The longest foreign text that is shown, in characters.
 pub const LINE_LIMIT: usize = 200;
 
@@ -17,6 +19,12 @@ pub fn one_line(text: &str) -> String {
 #[must_use]
 pub fn whole_line(text: &str) -> String {
     plain(text.chars())
+}
+
+/// A path of this machine as one plain line, whole: whoever is told what to do there needs it to its end.
+#[must_use]
+pub fn path_line(path: &Path) -> String {
+    whole_line(&path.to_string_lossy())
 }
 
 fn plain(text: impl Iterator<Item = char>) -> String {
@@ -91,6 +99,12 @@ mod tests {
     fn a_message_of_this_program_is_shown_to_its_end_and_as_plainly() {
         let text = format!("{}\r\n\x1b next", "x".repeat(10_000));
         assert_eq!(whole_line(&text), format!("{} \\u{{1b}} next", "x".repeat(10_000)));
+    }
+
+    #[test]
+    fn a_path_is_shown_to_its_end_and_as_plainly() {
+        let path = format!("/{}/a\n\x1bb", "x".repeat(1000));
+        assert_eq!(path_line(Path::new(&path)), format!("/{}/a \\u{{1b}}b", "x".repeat(1000)));
     }
 
     #[test]

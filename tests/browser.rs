@@ -29,10 +29,7 @@ impl Drop for Directory {
 }
 
 fn directory(test: &str) -> Directory {
-    let name = format!("{test}-{}", std::process::id());
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&path).unwrap();
-    Directory(path)
+    Directory(oauthserver::new_folder(&format!("mcp-credential-browser-{test}")).unwrap())
 }
 
 /// An opener that is a shell script; `$0` in it is `path`.

@@ -54,10 +54,10 @@ fn few_file_descriptors_are_told_and_cost_no_login_case_77() {
     for count in 3..16 {
         let limit = format!("ulimit -n {count}");
         let record = fs::read(sandbox.record()).unwrap();
-        let fresh = limited(&sandbox, &limit, "get demo");
+        let fresh = limited(&sandbox, &limit, "get demo --timeout 60");
         is_clean(&fresh, &limit);
         assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{limit}");
-        let refresh = format!("refresh demo --rejected-generation {}", sandbox.generation());
+        let refresh = format!("refresh demo --rejected-generation {} --timeout 60", sandbox.generation());
         let ran = limited(&sandbox, &limit, &refresh);
         is_clean(&ran, &limit);
         assert!(!ran.stdout.contains("cache_unwritable"), "the place is not to blame: {ran:?}");
@@ -76,7 +76,7 @@ fn little_memory_ends_a_call_and_harms_no_record_case_77() {
     let mut statuses = Vec::new();
     for mebibytes in [8, 12, 16, 20, 24, 32, 48, 64, 256] {
         let limit = format!("ulimit -v {}", mebibytes * 1024);
-        let fresh = limited(&sandbox, &limit, "get demo");
+        let fresh = limited(&sandbox, &limit, "get demo --timeout 60");
         is_clean(&fresh, &limit);
         assert_eq!(fs::read(sandbox.record()).unwrap(), record, "{limit}");
         statuses.push(fresh.status);
@@ -128,7 +128,7 @@ fn files_of_a_renewal_are_private_whatever_the_umask_case_60() {
         for ending in ["lock", "state"] {
             let _ = fs::remove_file(sandbox.state(&format!("oauth/demo.token.json.{ending}")));
         }
-        let refresh = format!("refresh demo --rejected-generation {}", sandbox.generation());
+        let refresh = format!("refresh demo --rejected-generation {} --timeout 60", sandbox.generation());
         limited(&sandbox, &format!("umask {umask}"), &refresh).succeeds();
         for file in sandbox.files() {
             assert_eq!(mode(&sandbox.state("oauth").join(&file)), 0o600, "{umask} {file}");

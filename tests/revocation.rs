@@ -39,9 +39,7 @@ fn a_name_that_points_elsewhere_does_not_send_its_new_secret_to_the_old_server()
     let config = |server: &OAuthServer| {
         let entry = json!({"url": server.mcp_url(), "oauth2": {
             "grant": "client_credentials", "clientId": "bot", "clientSecretEnv": "SECRET"}});
-        let path = sandbox.state("config.json");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, json!({"servers": {"demo": entry}}).to_string()).unwrap();
+        sandbox.write_config(&json!({"servers": {"demo": entry}}));
     };
     config(&old);
     sandbox.run(&["get", "demo"]).succeeds();

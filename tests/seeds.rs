@@ -265,12 +265,11 @@ fn a_seed_that_the_server_refuses_is_told_truthfully_and_asked_about_once() {
 fn a_fault_that_spends_nothing_leaves_the_seed_good_and_is_shared() {
     let server = server();
     let sandbox = with_refresh_token(&server);
-    server.fault(Endpoint::Token, Fault::too_many_requests(1), Times::Always);
+    server.fault(Endpoint::Token, Fault::too_many_requests(60), Times::Always);
     for ran in sandbox.crowd(8, &["get", "demo"]) {
         ran.fails("rate_limited", 75);
     }
-    let requests = server.refreshes().len();
-    assert!(requests <= 3, "one call's tries alone: {requests}");
+    assert_eq!(server.refreshes().len(), 1, "what the server asks for is longer than a try may wait");
     server.clear_faults();
     sandbox.forget_state();
     sandbox.run(&["get", "demo"]).succeeds();

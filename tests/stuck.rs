@@ -25,6 +25,8 @@ fn held_caller(server: &OAuthServer, sandbox: &Sandbox, arguments: &[&str]) -> C
 
 const PATIENT: [&str; 4] = ["get", "demo", "--timeout", "60"];
 const HASTY: [&str; 4] = ["get", "demo", "--timeout", "3"];
+/// Time enough to send its request wherever the tests run, and then it gives up.
+const BRIEF: [&str; 4] = ["get", "demo", "--timeout", "8"];
 
 /// One request, no reuse, and the stored token opens the server.
 #[track_caller]
@@ -43,7 +45,7 @@ fn one_request_was_enough(server: &OAuthServer, sandbox: &Sandbox, before: &str)
 fn stopped() -> (OAuthServer, Sandbox, String, Pid) {
     let (server, sandbox) = expired();
     let before = sandbox.generation();
-    let caller = held_caller(&server, &sandbox, &HASTY);
+    let caller = held_caller(&server, &sandbox, &BRIEF);
     let worker = sandbox.worker();
     stop(worker);
     server.release();
@@ -64,7 +66,7 @@ fn a_lock_holder_that_stands_still_costs_a_call_its_time_and_no_more_case_66() {
 #[test]
 fn a_lock_holder_that_stands_still_ends_a_login_in_time_and_before_anybody_is_asked_case_66() {
     let (server, sandbox, before, worker) = stopped();
-    let login = sandbox.run(&["login", "demo", "--timeout", "3"]).ends("lock_timeout", 75);
+    let login = sandbox.run(&["login", "demo", "--timeout", "8"]).ends("lock_timeout", 75);
     assert!(login.stderr.contains("waiting for a refresh of the old token to end"), "{}", login.stderr);
     assert_eq!(sandbox.opened(), [""; 0]);
     go_on(worker);

@@ -239,6 +239,7 @@ fn case_34_a_target_in_another_form_does_not_end_a_login() {
 
 #[test]
 fn case_38_half_requests_idle_connections_and_an_endless_head_do_not_keep_the_person_out() {
+    support::descriptors::as_many_as_allowed();
     let login = Login::start();
     let whole = login.request(&login.forged(), "");
     let mut crowd: Vec<TcpStream> = (0..300).map(|_| login.connect()).collect();

@@ -5,7 +5,7 @@
 
 use super::read::Text;
 use crate::failure::{Code, Failure, Outcome};
-use crate::text::one_line;
+use crate::text::path_line;
 use std::path::Path;
 
 /// Refuses a file that every user of the machine may change.
@@ -16,14 +16,14 @@ pub(super) fn refuse_open_to_all(text: &Text, file: &Path) -> Outcome<()> {
     if mode(text) & 0o002 == 0 {
         return Ok(());
     }
-    let shown = one_line(&file.to_string_lossy());
+    let shown = path_line(file);
     let message = format!("every user may change the configuration file {shown}; run: chmod go-w {shown}");
     Err(Failure::new(Code::InsecureStorage, message))
 }
 
 /// What is worth a warning: others may change the file, or read a secret in it.
 pub(super) fn warning(text: &Text, file: &Path, has_secret: bool) -> Option<String> {
-    let shown = one_line(&file.to_string_lossy());
+    let shown = path_line(file);
     if mode(text) & 0o020 != 0 {
         return Some(format!("the group may change the configuration file {shown}; run: chmod go-w {shown}"));
     }

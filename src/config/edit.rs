@@ -16,7 +16,7 @@ use super::{Environment, access, invalid, name, read};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::url::{same_server, server_url};
 use crate::secret::Secret;
-use crate::text::one_line;
+use crate::text::{one_line, path_line};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ impl Draft {
     /// `config_invalid` where it cannot be read, `insecure_storage` where every user may write to it.
     pub fn open(env: &Environment) -> Outcome<Self> {
         let file = Place::find(env)?.file;
-        let what = || format!("the configuration file {}", one_line(&file.to_string_lossy()));
+        let what = || format!("the configuration file {}", path_line(&file));
         let found = read::text_file(&file, file::SIZE_LIMIT, &what)?;
         // What anybody may have put there must not become private, and so trusted, by being rewritten.
         found.iter().try_for_each(|found| access::refuse_open_to_all(found, &file))?;
@@ -209,5 +209,5 @@ fn drop_other_secrets(members: &mut Members, new: &NewServer) {
 }
 
 fn shown(file: &Path) -> String {
-    one_line(&file.to_string_lossy())
+    path_line(file)
 }

@@ -7,7 +7,7 @@ use super::invalid;
 use super::keys::{self, Key, Section};
 use super::node::{Members, Node, repeated};
 use crate::failure::{Failure, Outcome};
-use crate::text::one_line;
+use crate::text::{one_line, path_line};
 use std::path::Path;
 
 /// Where a value was stated.
@@ -36,7 +36,7 @@ pub(super) struct Locus {
 impl Locus {
     /// An entry of `servers` in `file`, or the whole of a file in mcp-oauth2-proxy's format.
     pub fn new(file: &Path, name: Option<&str>) -> Self {
-        Self { file: one_line(&file.to_string_lossy()), name: name.map(one_line), typed: Vec::new() }
+        Self { file: path_line(file), name: name.map(one_line), typed: Vec::new() }
     }
 
     /// An entry that is about to be written to `file`, with the values of these keys as they were typed.

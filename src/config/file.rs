@@ -6,7 +6,7 @@
 use super::node::{Members, Node};
 use super::{invalid, name};
 use crate::failure::{Failure, Outcome};
-use crate::text::one_line;
+use crate::text::{one_line, path_line};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use std::fmt;
@@ -70,7 +70,7 @@ fn check_start(text: &str, path: &Path) -> Outcome<()> {
 }
 
 fn in_file(path: &Path, problem: &str) -> Failure {
-    invalid(format!("the configuration file {} {problem}", one_line(&path.to_string_lossy())))
+    invalid(format!("the configuration file {} {problem}", path_line(path)))
 }
 
 /// `serde_json` quotes the value that it did not expect, and that may be a secret.

@@ -13,7 +13,7 @@ use super::place::Place;
 use super::validate::{Validated, validate};
 use super::{AllServers, Environment, Listed, access, invalid, name};
 use crate::failure::Outcome;
-use crate::text::one_line;
+use crate::text::{one_line, path_line};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -62,7 +62,7 @@ fn spellings(entries: &Members) -> HashMap<String, Vec<String>> {
 }
 
 fn judge(name: &str, entry: Node, known: &[String], file: &Path, env: &Environment) -> Outcome<Validated> {
-    let shown = one_line(&file.to_string_lossy());
+    let shown = path_line(file);
     name::check(name).map_err(|failure| invalid(format!("in `servers` of {shown}: {}", failure.message)))?;
     if let Some(twin) = known.iter().find(|spelling| *spelling != name) {
         return Err(differs_in_case(name, twin, file));

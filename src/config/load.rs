@@ -14,7 +14,7 @@ use super::validate::{Validated, validate};
 use super::{Environment, Loaded, access, invalid, name};
 use crate::failure::{Failure, Outcome};
 use crate::oauth::url::same_server;
-use crate::text::one_line;
+use crate::text::{one_line, path_line};
 use std::path::{Path, PathBuf};
 
 /// Loads the server `name`, if the file or the environment defines one.
@@ -73,7 +73,7 @@ pub fn names_at(url: &str, env: &Environment) -> Outcome<Vec<String>> {
 }
 
 pub(super) fn open(place: &Place) -> Outcome<Option<Text>> {
-    let what = || format!("the configuration file {}", one_line(&place.file.to_string_lossy()));
+    let what = || format!("the configuration file {}", path_line(&place.file));
     let text = read::text_file(&place.file, file::SIZE_LIMIT, &what)?;
     if let (None, Some(variable)) = (&text, place.named_by) {
         return Err(invalid(format!(
@@ -122,7 +122,7 @@ fn merged(
 
 /// Two names that one file system would take for the same.
 pub(super) fn differs_in_case(name: &str, twin: &str, file: &Path) -> Failure {
-    let (twin, file) = (one_line(twin), one_line(&file.to_string_lossy()));
+    let (twin, file) = (one_line(twin), path_line(file));
     invalid(format!(
         "`{}` differs only in case from `servers.{twin}` in {file}; use that name, or rename one",
         one_line(name)

@@ -128,7 +128,7 @@ fn complain(file: &Path, key: &str, problem: &str) -> Failure {
 }
 
 fn shown(file: &Path) -> String {
-    crate::text::one_line(&file.to_string_lossy())
+    crate::text::path_line(file)
 }
 
 fn text(value: Node) -> Result<String, String> {

@@ -5,7 +5,7 @@ use super::{Environment, Server, invalid};
 use crate::failure::Outcome;
 use crate::jose::SigningKey;
 use crate::secret::Secret;
-use crate::text::one_line;
+use crate::text::path_line;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -48,7 +48,7 @@ impl Server {
 
     /// The key in `text`, which can sign as the configuration says.
     fn proved(&self, text: Secret) -> Outcome<PrivateKey> {
-        let file = self.private_key.file().map(|file| format!(" {}", one_line(&file.to_string_lossy())));
+        let file = self.private_key.file().map(|file| format!(" {}", path_line(file)));
         let file = file.unwrap_or_default();
         let complain =
             |problem: &str| invalid(format!("the private key file{file} (`privateKeyFile`) {problem}"));

@@ -8,7 +8,7 @@ use super::secret_command::{self, Bounds, Trouble};
 use super::{Environment, invalid, read};
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
-use crate::text::one_line;
+use crate::text::{one_line, path_line};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -159,7 +159,7 @@ impl SecretSource {
 
     fn in_file(&self, path: &Path) -> Outcome<Secret> {
         let (noun, key) = (self.setting.noun(), self.setting.key());
-        let what = || format!("the {noun} file {} (`{key}File`)", one_line(&path.to_string_lossy()));
+        let what = || format!("the {noun} file {} (`{key}File`)", path_line(path));
         let found = read::text_file(path, SIZE_LIMIT, &what)?;
         let found = found.ok_or_else(|| invalid(format!("{} does not exist", what())))?;
         self.one_secret(&found.text).map_err(|problem| invalid(format!("{} {problem}", what())))

@@ -195,12 +195,15 @@ pub fn closed_port() -> u16 {
     HELD.number()
 }
 
-/// A client with generous limits and no proxy.
-pub fn http() -> Http {
-    Http::new(&Network::default(), Limits::PLAIN).unwrap()
+/// A client with generous limits and no proxy, the same for all: each keeps a thread and three file descriptors
+/// until the tests end, and a caller may have left us few.
+pub fn http() -> &'static Http {
+    static SHARED: LazyLock<Http> = LazyLock::new(|| Http::new(&Network::default(), Limits::PLAIN).unwrap());
+    &SHARED
 }
 
-/// A client that gives up after `total`.
-pub fn hasty(total: Duration) -> Http {
-    Http::new(&Network::default(), Limits { connect: Duration::from_secs(5), total }).unwrap()
+/// A client that gives up, but after a time in which a request is sent and read wherever the tests run.
+pub fn hasty() -> Http {
+    let limits = Limits { connect: Duration::from_secs(5), total: Duration::from_secs(4) };
+    Http::new(&Network::default(), limits).unwrap()
 }

@@ -185,8 +185,11 @@ mod tests {
         let folder = Folder::new();
         let (pipe, socket, directory) =
             (folder.path().join("pipe"), folder.path().join("socket"), folder.path().join("directory"));
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::from(0o640), 0).unwrap();
-        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let make =
+            |path: &PathBuf, kind| rustix::fs::mknodat(rustix::fs::CWD, path, kind, Mode::from(0o640), 0);
+        make(&pipe, FileType::Fifo).unwrap();
+        // By a listener only where the path is short.
+        make(&socket, FileType::Socket).unwrap();
         std::fs::create_dir(&directory).unwrap();
         let before = std::fs::metadata(&pipe).unwrap().mode();
         for path in [pipe.clone(), socket, directory] {

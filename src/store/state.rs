@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// For how long a failure is shared with other callers when the server named no time, in seconds.
 const SHARED_FOR: u64 = 5;
@@ -26,10 +27,10 @@ const LASTING_CALLS: u32 = 3;
 
 /// How many nonces are kept for one server.
 const NONCES: usize = 8;
-/// How long another change of a state file is waited for. One takes about a millisecond, unless its process was
-/// stopped in the middle.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// The pause between two tries to lock.
+/// How often the lock is tried while nothing changes. A change takes about a millisecond, unless its process was
+/// stopped in the middle. Tries are counted and not time: where the whole machine stood still, no holder is to blame.
+const TRIES: u32 = 250;
+/// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// The content of the state file.
@@ -235,18 +236,29 @@ impl StateFile {
     }
 
     /// Locks the directory, for the moment between reading and replacing: the state has no permanent file of its
-    /// own that could be locked. Whoever holds it for too long is not waited for, since what stands here may be
-    /// lost.
+    /// own that could be locked. Whoever stands still with it is not waited for, since what stands here may be lost.
     fn lock(&self) -> Option<File> {
         let folder = File::open(self.path.parent().unwrap_or(Path::new("/"))).ok()?;
-        let limit = Instant::now() + PATIENCE;
-        loop {
-            match try_flock(&folder) {
-                Ok(true) => return Some(folder),
-                Ok(false) if Instant::now() < limit => thread::sleep(PAUSE),
-                Ok(false) | Err(_) => return None,
+        let mut seen = self.version();
+        let mut tries = 0;
+        while !try_flock(&folder).ok()? {
+            tries += 1;
+            if tries == TRIES {
+                let now = self.version();
+                // Others have had their turns, so this one comes as well.
+                if now == seen {
+                    return None;
+                }
+                (seen, tries) = (now, 0);
             }
+            thread::sleep(PAUSE);
         }
+        Some(folder)
+    }
+
+    /// Differs after each change.
+    fn version(&self) -> Option<(u64, i64, i64)> {
+        std::fs::symlink_metadata(&self.path).map(|file| (file.ino(), file.mtime(), file.mtime_nsec())).ok()
     }
 }
 

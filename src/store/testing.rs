@@ -3,19 +3,13 @@
 use super::Store;
 use super::key::KeySource;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// An empty folder that goes when the value goes.
 pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new() -> Self {
-        let name = format!("mcp-credential-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(oauthserver::new_folder("mcp-credential").unwrap())
     }
 
     pub fn path(&self) -> &Path {

@@ -59,7 +59,7 @@ fn case_54_a_record_of_a_gigabyte_is_not_read() {
     let (sandbox, _) = logged_in(&server);
     let record = fs::OpenOptions::new().write(true).open(sandbox.record()).unwrap();
     record.set_len(1 << 30).unwrap();
-    let mut command = sandbox.shell("ulimit -v 400000; exec \"$0\" get demo");
+    let mut command = sandbox.shell("ulimit -v 400000; exec \"$0\" get demo --timeout 60");
     let refused = support::ran(command.output().unwrap()).fails("cache_damaged", 5);
     assert!(refused.stderr.contains("is larger than any file of this program"), "{}", refused.stderr);
     sandbox.run(&["status", "demo"]).succeeds();

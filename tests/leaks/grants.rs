@@ -51,13 +51,18 @@ fn with_parts(secrets: &[&str]) -> Vec<String> {
     secrets.iter().map(|secret| (*secret).to_owned()).chain(parts).collect()
 }
 
-/// The files below `folder` that hold one of `secrets`, by name.
-fn holders(folder: &Path, secrets: &[String]) -> Vec<String> {
+/// The files of `sandbox` that hold one of `secrets`, by name, when no worker takes files away any more.
+fn holders(sandbox: &Sandbox, secrets: &[String]) -> Vec<String> {
+    sandbox.wait_for_rest();
+    holders_below(sandbox.home(), secrets)
+}
+
+fn holders_below(folder: &Path, secrets: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(holders(&path, secrets));
+            found.extend(holders_below(&path, secrets));
         } else {
             let content = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -146,7 +151,7 @@ fn case_78_an_assertion_of_a_platform_is_in_its_file_alone() {
     all_carry(&server, 0, "assertion", &assertion);
     let secrets = with_parts(&[&assertion]);
     assert_silent(&lines, &secrets);
-    assert_eq!(holders(sandbox.home(), &secrets), ["secret"]);
+    assert_eq!(holders(&sandbox, &secrets), ["secret"]);
     said.holds_none_of(&[&secrets[..], &[token]].concat());
 }
 
@@ -207,9 +212,9 @@ fn case_78_no_secret_of_a_company_goes_further_than_it_must() {
     let elsewhere = with_parts(&[&id_jag, ID_JAG, IDP_SECRET, CLIENT_SECRET]);
     // What all tokens of this signer begin with is no secret, and in the ID token too.
     let elsewhere: Vec<String> = elsewhere.into_iter().filter(|part| !id_token.contains(part)).collect();
-    assert_eq!(holders(sandbox.home(), &elsewhere), [""; 0]);
+    assert_eq!(holders(&sandbox, &elsewhere), [""; 0]);
     let own = with_parts(&[&id_token]);
-    assert_eq!(holders(sandbox.home(), &own), ["secret"]);
+    assert_eq!(holders(&sandbox, &own), ["secret"]);
     let secrets = [elsewhere, own].concat();
     assert_silent(&lines, &secrets);
     said.holds_none_of(&[&secrets[..], &[token]].concat());
@@ -247,7 +252,7 @@ fn case_78_a_device_code_is_nowhere() {
     tell(&sandbox, &said);
     let secrets = with_parts(&[&code, DEVICE_CODE]);
     assert_silent(&lines, &secrets);
-    assert_eq!(holders(sandbox.home(), &secrets), [""; 0]);
+    assert_eq!(holders(&sandbox, &secrets), [""; 0]);
     said.holds_none_of(&secrets);
 }
 
@@ -285,8 +290,8 @@ fn case_78_a_private_key_is_in_its_file_alone_and_what_it_signs_nowhere() {
     let signed: Vec<&str> = requests.iter().filter_map(|one| one.form_value("client_assertion")).collect();
     assert!(signed.len() == requests.len() && signed.len() > 3, "each request was signed");
     let signed = with_parts(&signed);
-    assert_eq!(holders(sandbox.home(), &key), ["secret"]);
-    assert_eq!(holders(sandbox.home(), &signed), [""; 0]);
+    assert_eq!(holders(&sandbox, &key), ["secret"]);
+    assert_eq!(holders(&sandbox, &signed), [""; 0]);
     // One letter is wrong, and the rest is still a secret.
     fs::write(sandbox.home().join("secret"), EC.replacen("MIGH", "MIGX", 1)).unwrap();
     sandbox.forget_state();

@@ -90,13 +90,20 @@ fn secrets(server: &OAuthServer) -> Vec<String> {
     secrets
 }
 
-/// No file below `folder` holds a secret in clear, but for those that the test itself has put there.
+/// No file of `sandbox` holds a secret in clear, but for those that the test itself has put there. Looked at when no
+/// worker takes files away any more.
 #[track_caller]
-fn disk_holds_none_of(folder: &Path, secrets: &[String]) {
+fn disk_holds_none_of(sandbox: &Sandbox, secrets: &[String]) {
+    sandbox.wait_for_rest();
+    folder_holds_none_of(&sandbox.state(""), secrets);
+}
+
+#[track_caller]
+fn folder_holds_none_of(folder: &Path, secrets: &[String]) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            disk_holds_none_of(&path, secrets);
+            folder_holds_none_of(&path, secrets);
         } else if path.file_name().is_some_and(|name| name != "config.json") {
             assert_silent(&String::from_utf8_lossy(&fs::read(&path).unwrap()), secrets);
         }
@@ -133,7 +140,7 @@ fn case_78_no_verb_says_a_secret_at_the_most_verbose_level() {
     let secrets = [&secrets(&server)[..], &tokens].concat();
     assert!(secrets.len() >= 4 + 3 + 2, "code, verifier and refresh token were seen");
     said.holds_none_of(&secrets);
-    disk_holds_none_of(&sandbox.state(""), &secrets);
+    disk_holds_none_of(&sandbox, &secrets);
 }
 
 #[test]
@@ -196,7 +203,7 @@ fn case_78_no_failure_of_a_refresh_says_a_secret() {
     said.keep(sandbox.run(&["status", "demo"]).succeeds());
     let secrets = [&secrets(&server)[..], &[answer.text("access_token")]].concat();
     said.holds_none_of(&secrets);
-    disk_holds_none_of(&sandbox.state(""), &secrets);
+    disk_holds_none_of(&sandbox, &secrets);
 }
 
 #[test]
@@ -218,7 +225,7 @@ fn case_78_no_failure_of_a_login_says_a_secret() {
     let secrets = secrets(&server);
     assert!(secrets.len() >= 4 + 2 * 4, "codes and verifiers of every exchange");
     said.holds_none_of(&secrets);
-    disk_holds_none_of(&sandbox.state(""), &secrets);
+    disk_holds_none_of(&sandbox, &secrets);
 }
 
 #[test]
@@ -249,7 +256,7 @@ fn case_78_no_verb_says_what_a_request_object_holds() {
     said.keep(sandbox.run(&["status", "demo"]).succeeds());
     let secrets = [&secrets(&server)[..], &[own, REJECTED.to_owned()]].concat();
     said.holds_none_of(&secrets);
-    disk_holds_none_of(&sandbox.state(""), &secrets);
+    disk_holds_none_of(&sandbox, &secrets);
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn the_quiet_ends_after_ten_minutes_or_when_the_clock_was_set_back() {
     let sandbox = Sandbox::with(&server);
     for moved in [-601, 3600] {
         sandbox.person(&["login", "demo"], Decision::Deny).ends("denied", 6);
-        refuse_quietly(&sandbox, -590);
+        refuse_quietly(&sandbox, -540);
         move_failure(&sandbox, moved);
         sandbox.person(&ALWAYS, Decision::Approve).succeeds();
         sandbox.run(&["erase", "demo"]).succeeds();
@@ -180,7 +180,8 @@ fn auto_without_a_terminal_refuses_at_once() {
 /// browser.
 #[cfg(target_os = "linux")]
 fn in_a_terminal(sandbox: &Sandbox, person: impl FnOnce()) -> Ran {
-    let line = format!("{} get demo > {}", crate::support::PROGRAM, sandbox.home().join("answer").display());
+    let line =
+        format!("'{}' get demo > '{}'", crate::support::PROGRAM, sandbox.home().join("answer").display());
     let mut command = sandbox.shell("exec script -qec \"$1\" /dev/null");
     let child = command.arg(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let running = Running::watch(child);

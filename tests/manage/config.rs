@@ -129,6 +129,7 @@ fn the_environment_says_where_things_are() {
     let refused = sandbox.run(&["get", "demo"]).fails("config_invalid", 2);
     assert!(refused.stderr.contains("`MCP_CREDENTIAL_CONFIG`"), "{}", refused.stderr);
     fs::write(&file, with(&json!({"url": server.mcp_url()})).to_string()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     sandbox.run(&["get", "demo"]).succeeds();
 }
 

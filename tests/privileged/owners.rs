@@ -76,8 +76,12 @@ fn case_59_a_file_of_another_user_is_refused_with_the_fix() {
 fn as_somebody_else(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let program = sandbox.home().join("program");
     if !program.exists() {
-        fs::copy(PROGRAM, &program).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        // Not by this process: a child that another test starts in this moment would hold it open for a while, and a
+        // file that somebody may write to cannot be run.
+        assert!(Command::new("cp").arg(PROGRAM).arg(&program).status().unwrap().success());
+        for path in [sandbox.home(), &program] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
     }
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").uid(NOBODY_KNOWN).gid(NOBODY_KNOWN);

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod descriptors;
 pub mod pages;
 pub mod ports;
 pub mod process;
@@ -19,7 +20,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,8 +30,6 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_mcp-credential");
-
-static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A HOME of its own, removed at the end. A browser that was opened and that the test has neither expected nor
 /// looked for fails it then.
@@ -56,10 +55,7 @@ pub struct Ran {
 impl Sandbox {
     /// An empty HOME.
     pub fn new() -> Self {
-        let name =
-            format!("mcp-credential-it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let home = std::env::temp_dir().join(name);
-        fs::create_dir_all(&home).unwrap();
+        let home = oauthserver::new_folder("mcp-credential-it").unwrap();
         let (known, ports) = (AtomicUsize::new(0), ports::CallbackPorts::default());
         let sandbox = Self { home, variables: Vec::new(), known, ports };
         let asked = sandbox.home.join("asked-to-open");
@@ -113,8 +109,11 @@ impl Sandbox {
     /// Puts a shell script into the HOME and returns its path.
     pub fn script(&self, name: &str, body: &str) -> PathBuf {
         let path = self.home.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Not by this process: a child that another test starts in this moment would hold it open for a while, and a
+        // file that somebody may write to cannot be run.
+        let write = r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 755 "$0""#;
+        let written = Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(body).status();
+        assert!(written.unwrap().success(), "{}", path.display());
         path
     }
 
@@ -136,7 +135,7 @@ impl Sandbox {
     /// The program, ready to be started with `arguments` in this sandbox and nothing else.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.args(arguments);
+        command.args(patient(arguments));
         self.confine(command)
     }
 
@@ -304,6 +303,14 @@ impl Drop for Sandbox {
     }
 }
 
+/// `arguments`, with a minute for a `get` or `refresh` that is told no time: its own eight seconds are a second or two
+/// too few where the machine stands still for a while.
+fn patient<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let timed = arguments.iter().any(|word| word.starts_with("--timeout"));
+    let verb = arguments.first().filter(|verb| ["get", "refresh"].contains(verb) && !timed);
+    verb.map_or(arguments.to_vec(), |verb| [&[verb, "--timeout", "60"], &arguments[1..]].concat())
+}
+
 /// Waits for a started program.
 ///
 /// One that does not end is killed, so that it fails its test rather than stop them all.
@@ -416,8 +423,9 @@ pub fn ageing() -> (OAuthServer, Sandbox) {
     (server, sandbox)
 }
 
-/// Asks for a token that lives longer than that of [`ageing`].
-pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "3"];
+/// Asks for a token that lives longer than that of [`ageing`], in a time in which a request is sent wherever the tests
+/// run.
+pub const LONGER_LIFE: [&str; 6] = ["get", "demo", "--min-ttl", "59", "--timeout", "8"];
 
 /// Waits for a second of the clock, counted from 1970 UTC.
 pub fn wait_until(second: u64) {

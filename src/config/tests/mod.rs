@@ -17,7 +17,6 @@ mod values;
 use super::{Environment, Loaded, Server, load};
 use crate::failure::{Code, Failure, Outcome};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A home directory of its own, removed afterwards.
 struct Home {
@@ -26,10 +25,8 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let id = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("mcp-credential-config-{}-{id}", std::process::id()));
-        std::fs::create_dir_all(dir.join(".mcp-credential")).unwrap();
+        let dir = oauthserver::new_folder("mcp-credential-config").unwrap();
+        std::fs::create_dir(dir.join(".mcp-credential")).unwrap();
         Self { dir }
     }
 

@@ -171,7 +171,8 @@ mod unix {
             let script = format!("exec 3> '{}'; {rest}", pipe.display());
             let source = command(&["/bin/sh", "-c", &script]);
             let run = std::thread::spawn(move || {
-                source.read_within(&Environment::from_process(), Duration::from_secs(1)).unwrap_err()
+                // Before that the pipe must be open: nobody would ever write to it afterwards.
+                source.read_within(&Environment::from_process(), Duration::from_secs(5)).unwrap_err()
             });
             // The read ends when the last writer is gone: the grandchild, long before its time.
             assert!(std::fs::read(&pipe).unwrap().is_empty());

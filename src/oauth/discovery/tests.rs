@@ -75,7 +75,7 @@ fn at(server: &Scripted, path: &str) -> Server {
 }
 
 fn run(server: &Server) -> Outcome<Discovered> {
-    discover(&testing::http(), server, None)
+    discover(testing::http(), server, None)
 }
 
 fn challenge(metadata: Option<&str>, scope: Option<&str>) -> Challenge {
@@ -135,7 +135,7 @@ fn the_first_question_is_one_ping_without_a_token() {
 #[test]
 fn with_a_challenge_at_hand_the_server_is_not_asked_again() {
     let server = sound();
-    discover(&testing::http(), &at(&server, "/mcp"), Some(&challenge(None, None))).unwrap();
+    discover(testing::http(), &at(&server, "/mcp"), Some(&challenge(None, None))).unwrap();
     assert_eq!(server.lines()[0], format!("GET {RESOURCE}/mcp"));
 }
 
@@ -284,7 +284,7 @@ fn private_and_metadata_addresses_are_refused_unless_the_host_is_allowed_case_15
 fn a_public_server_may_not_name_private_hosts_but_a_pinned_issuer_may_case_15() {
     let http = testing::http();
     let public = configured("https://mcp.example.com/mcp");
-    let story = Story::new(&http, &public, &[]).unwrap();
+    let story = Story::new(http, &public, &[]).unwrap();
     for bad in
         ["https://10.1.2.3/t", "http://127.0.0.1:8080/t", "https://[fe80::1]/t", "https://vault.internal/t"]
     {
@@ -295,7 +295,7 @@ fn a_public_server_may_not_name_private_hosts_but_a_pinned_issuer_may_case_15() 
         "case 12: another public origin"
     );
     let pinned = Server { issuer: Some("https://sso.corp.internal".to_owned()), ..public };
-    let story = Story::new(&http, &pinned, &[]).unwrap();
+    let story = Story::new(http, &pinned, &[]).unwrap();
     assert!(story.checked("token_endpoint", "https://sso.corp.internal/t").is_ok());
     assert!(story.checked("token_endpoint", "https://169.254.169.254/t").is_err());
 }

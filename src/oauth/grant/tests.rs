@@ -12,7 +12,6 @@ use crate::oauth::http::Limits;
 use crate::oauth::testing::{self, Script, Scripted, Seen, closed_port, headed, json, plain};
 use base64::Engine;
 use serde_json::{Value, json as value};
-use std::time::Duration;
 
 const REFRESH: &str = "refresh-CANARY-0123456789";
 const SECRET: &str = "secret-CANARY+%&ü";
@@ -52,7 +51,7 @@ fn code() -> GrantRequest {
 /// What `script` as a token endpoint makes of a request for `grant`.
 fn answer_to(grant: GrantRequest, script: impl Fn(&str, &Seen) -> Script + Send + Sync + 'static) -> Answer {
     let server = Scripted::start(script);
-    request(&testing::http(), &asked(&server.url("/token"), grant))
+    request(testing::http(), &asked(&server.url("/token"), grant))
 }
 
 fn refreshed(status: u16, body: Value) -> Answer {
@@ -103,7 +102,7 @@ fn a_refresh_says_grant_token_client_scope_and_resource_byte_for_byte_rule_16() 
     asked.resource = Some("https://MCP.example.com".to_owned());
     asked.audience = Some("api".to_owned());
     asked.extra_params = vec![("x".to_owned(), "1 2".to_owned())].into();
-    let answer = granted(request(&testing::http(), &asked));
+    let answer = granted(request(testing::http(), &asked));
     assert_eq!(answer.expires_in, Some(3600));
     assert_eq!(answer.refresh_token.unwrap().expose(), "rt-2");
     let seen = server.seen();
@@ -127,7 +126,7 @@ fn a_refresh_says_grant_token_client_scope_and_resource_byte_for_byte_rule_16() 
 #[test]
 fn a_code_is_sent_with_its_verifier_and_its_redirect_uri() {
     let server = Scripted::start(|_, _| json(200, &token(value!({}))));
-    granted(request(&testing::http(), &asked(&server.url("/token"), code())));
+    granted(request(testing::http(), &asked(&server.url("/token"), code())));
     let seen = server.seen();
     assert_eq!(seen[0].param("grant_type").as_deref(), Some("authorization_code"));
     assert_eq!(seen[0].param("code_verifier").as_deref(), Some("verifier-CANARY-0123456789"));
@@ -141,9 +140,9 @@ fn a_secret_goes_into_the_form_or_form_encoded_into_http_basic() {
     let mut asked = asked(&server.url("/token"), GrantRequest::ClientCredentials);
     asked.client.client_secret = Some(Secret::new(SECRET));
     asked.client.method = AuthMethod::ClientSecretPost;
-    granted(request(&testing::http(), &asked));
+    granted(request(testing::http(), &asked));
     asked.client.method = AuthMethod::ClientSecretBasic;
-    granted(request(&testing::http(), &asked));
+    granted(request(testing::http(), &asked));
     let seen = server.seen();
     assert_eq!(seen[0].param("client_secret").as_deref(), Some(SECRET));
     // RFC 6749, section 2.3.1: form-encoded first, then HTTP Basic.
@@ -158,7 +157,7 @@ fn a_public_client_sends_no_secret_even_where_one_is_at_hand() {
     let server = Scripted::start(|_, _| json(200, &token(value!({}))));
     let mut asked = asked(&server.url("/token"), refresh());
     asked.client.client_secret = Some(Secret::new(SECRET));
-    granted(request(&testing::http(), &asked));
+    granted(request(testing::http(), &asked));
     assert_eq!(server.seen()[0].param("client_secret"), None);
 }
 
@@ -167,7 +166,7 @@ fn a_method_that_needs_a_secret_is_refused_without_one_and_nothing_is_sent() {
     let server = Scripted::always(200, "application/json", "{}");
     let mut asked = asked(&server.url("/token"), refresh());
     asked.client.method = AuthMethod::ClientSecretBasic;
-    let failure = refused(request(&testing::http(), &asked));
+    let failure = refused(request(testing::http(), &asked));
     assert_eq!(failure.code, Code::InvalidClient);
     assert!(failure.message.contains("clientSecretFile"), "{failure}");
     assert!(server.seen().is_empty());
@@ -176,7 +175,7 @@ fn a_method_that_needs_a_secret_is_refused_without_one_and_nothing_is_sent() {
 #[test]
 fn an_endpoint_in_plain_http_or_another_scheme_gets_nothing() {
     for endpoint in ["http://idp.example.com/token", "file:///etc/passwd", "javascript:alert(1)", ""] {
-        let failure = refused(request(&testing::http(), &asked(endpoint, refresh())));
+        let failure = refused(request(testing::http(), &asked(endpoint, refresh())));
         assert_eq!(failure.code, Code::UntrustedServer, "{endpoint}");
     }
 }

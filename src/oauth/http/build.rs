@@ -115,7 +115,7 @@ fn direct_hosts(no_proxy: &str) -> String {
 /// of the system.
 fn bundle(path: &Path) -> Outcome<Vec<Certificate>> {
     let bad = |reason: &str| {
-        let shown = crate::text::one_line(&path.display().to_string());
+        let shown = crate::text::path_line(path);
         let message =
             format!("`caBundle` {shown} {reason}; it must be a PEM file of certificate authorities");
         Failure::new(Code::ConfigInvalid, message)

@@ -63,7 +63,7 @@ fn trusting(bundle: PathBuf) -> Outcome<Http> {
 #[test]
 fn a_plain_get_says_who_asks_and_asks_for_json_only() {
     let server = Scripted::always(200, "application/json", "{}");
-    let reply = get(&testing::http(), &server.url("/x?y=1")).unwrap();
+    let reply = get(testing::http(), &server.url("/x?y=1")).unwrap();
     assert_eq!((reply.status, reply.text().as_str()), (200, "{}"));
     let seen: &Seen = &server.seen()[0];
     assert_eq!(seen.target, "/x?y=1");
@@ -84,8 +84,8 @@ fn cookies_are_not_kept_and_redirects_come_back_as_they_are_case_19() {
         _ => headed(307, "Location", &target),
     });
     let http = testing::http();
-    get(&http, &server.url("/cookie")).unwrap();
-    assert_eq!(get(&http, &server.url("/redirect")).unwrap().status, 307);
+    get(http, &server.url("/cookie")).unwrap();
+    assert_eq!(get(http, &server.url("/redirect")).unwrap().status, 307);
     assert_eq!(server.seen()[1].header("cookie"), None);
     assert!(other.seen().is_empty());
 }
@@ -93,10 +93,10 @@ fn cookies_are_not_kept_and_redirects_come_back_as_they_are_case_19() {
 #[test]
 fn a_refused_connection_and_an_unknown_host_were_not_sent() {
     let http = testing::http();
-    let reason = not_sent(get(&http, &format!("http://127.0.0.1:{}/?secret=1", closed_port())));
+    let reason = not_sent(get(http, &format!("http://127.0.0.1:{}/?secret=1", closed_port())));
     assert_eq!(reason, "it refused the connection");
     // A label longer than 63 characters is refused by the resolver itself, without a query.
-    let reason = not_sent(get(&http, &format!("http://{}.invalid/", "x".repeat(64))));
+    let reason = not_sent(get(http, &format!("http://{}.invalid/", "x".repeat(64))));
     assert_eq!(reason, "its host name could not be resolved");
 }
 
@@ -104,7 +104,7 @@ fn a_refused_connection_and_an_unknown_host_were_not_sent() {
 fn a_connection_that_breaks_after_the_request_was_lost_case_51() {
     for raw in ["", "HTTP/1.1 2", "SSH-2.0-x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort"] {
         let server = Scripted::start(move |_, _| Script::Raw(raw.into()));
-        lost(get(&testing::http(), &server.url("/")));
+        lost(get(testing::http(), &server.url("/")));
         assert_eq!(server.seen().len(), 1, "sent once: {raw:?}");
     }
 }
@@ -113,7 +113,7 @@ fn a_connection_that_breaks_after_the_request_was_lost_case_51() {
 fn silence_and_dripping_end_at_the_limit_case_21() {
     let silent = Scripted::start(|_, _| Script::Silence);
     let dripping = Scripted::start(|_, _| Script::Drip);
-    let http = hasty(Duration::from_secs(1));
+    let http = hasty();
     assert_eq!(lost(get(&http, &silent.url("/"))), "no answer came in time");
     assert!(lost(get(&http, &dripping.url("/"))).contains("time was over"));
 }
@@ -121,7 +121,7 @@ fn silence_and_dripping_end_at_the_limit_case_21() {
 #[test]
 fn a_flood_is_read_up_to_the_cap_and_no_further_case_17() {
     let server = Scripted::start(|_, _| Script::Flood);
-    let outcome = get(&testing::http(), &server.url("/"));
+    let outcome = get(testing::http(), &server.url("/"));
     let Err(Transport::TooLarge(reply)) = outcome else { panic!("{outcome:?}") };
     assert_eq!((reply.status, reply.body.len()), (200, 0));
 }
@@ -149,7 +149,7 @@ fn an_endless_stream_gives_its_head_at_once() {
 
 #[test]
 fn an_unknown_authority_is_refused_with_its_reason_case_20() {
-    let reason = not_sent(get(&testing::http(), &format!("https://{}/", https("server.pem"))));
+    let reason = not_sent(get(testing::http(), &format!("https://{}/", https("server.pem"))));
     assert!(reason.contains("authority that is not trusted") && reason.contains("caBundle"), "{reason}");
 }
 
@@ -172,7 +172,7 @@ fn an_expired_certificate_and_one_of_another_host_are_named_case_20() {
 #[test]
 fn a_server_that_speaks_no_tls_was_not_sent_anything_case_20() {
     let server = Scripted::always(200, "text/plain", "hello");
-    let reason = not_sent(get(&testing::http(), &server.url("/").replace("http:", "https:")));
+    let reason = not_sent(get(testing::http(), &server.url("/").replace("http:", "https:")));
     assert!(reason.contains("TLS"), "{reason}");
 }
 
@@ -225,13 +225,13 @@ fn the_proxy_carries_every_host_but_loopback_and_the_listed_ones() {
 #[test]
 fn nothing_of_a_body_shows_in_debug() {
     let server = Scripted::always(200, "application/json", "CANARY");
-    let reply = get(&testing::http(), &server.url("/")).unwrap();
+    let reply = get(testing::http(), &server.url("/")).unwrap();
     assert_eq!(format!("{reply:?}"), "Reply { status: 200, body: 6 bytes }");
 }
 
 #[test]
 fn loopback_is_reached_whatever_the_environment_says() {
-    let reason = not_sent(get(&testing::http(), &format!("https://127.0.0.1:{}/", closed_port())));
+    let reason = not_sent(get(testing::http(), &format!("https://127.0.0.1:{}/", closed_port())));
     assert_eq!(reason, "it refused the connection");
 }
 
@@ -275,7 +275,7 @@ fn every_request_has_a_connection_of_its_own() {
     });
     let http = testing::http();
     for _ in 0..3 {
-        assert_eq!(get(&http, &url).unwrap().status, 200);
+        assert_eq!(get(http, &url).unwrap().status, 200);
     }
     assert_eq!(connections.try_iter().count(), 3);
 }

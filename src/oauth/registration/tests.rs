@@ -23,7 +23,7 @@ fn demo() -> Server {
 }
 
 fn run(server: &Server, discovered: &Discovered) -> Outcome<Registered> {
-    register(&testing::http(), server, discovered, &[REDIRECT.to_owned()], false)
+    register(testing::http(), server, discovered, &[REDIRECT.to_owned()], false)
 }
 
 fn registered_by(script: impl Fn(&str, &Seen) -> Script + Send + Sync + 'static) -> Outcome<Registered> {

@@ -61,6 +61,7 @@ fn a_process_that_was_stopped_in_the_middle_does_not_keep_the_others_from_their_
     let folder = Folder::new();
     let file = StateFile::new(folder.path().join("state"));
     let stopped = file.lock().unwrap();
+    assert!(file.lock().is_none(), "it holds the lock");
     file.update(|state| state.login_failed_at = Some(7));
     assert_eq!(file.read().login_failed_at, Some(7));
     file.forget().unwrap();

@@ -52,6 +52,7 @@ mod connections;
 mod device;
 mod dpop;
 mod faults;
+mod folder;
 mod gate;
 mod hs256;
 mod jwt;
@@ -78,6 +79,7 @@ mod vouched;
 
 pub use client::{AuthMethod, Client};
 pub use faults::{Endpoint, Fault, Times};
+pub use folder::new_folder;
 pub use hs256::Jwt;
 pub use log::RequestLog;
 pub use logged::{Logged, Phase};

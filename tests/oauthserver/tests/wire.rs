@@ -2,7 +2,7 @@
 
 mod support;
 
-use oauthserver::{Settings, browser};
+use oauthserver::{HeldPort, Settings, browser};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -101,7 +101,9 @@ fn a_wait_ends_when_the_condition_holds_or_the_time_is_over() {
 
 #[test]
 fn a_drop_ends_idle_connections_and_frees_the_port() {
-    let server = start(Settings::default());
+    // Kept beyond the server, so that nobody else is given it in between.
+    let kept = HeldPort::for_later(0).unwrap();
+    let server = start(Settings { port: kept.as_ref().map_or(0, HeldPort::number), ..Settings::default() });
     let port = server.port();
     let mut idle: Vec<_> = (0..50).map(|_| connect(&server)).collect();
     idle[0].write_all(b"POST /token HTTP/1.1\r\nContent-Le").unwrap();

@@ -145,7 +145,7 @@ fn explicit_endpoints_without_a_person_still_take_the_scope_of_the_challenge() {
         ..configured("https://mcp.example.com/mcp")
     };
     let asked = |server: &Server| {
-        discover(&testing::http(), server, Some(&challenge(None, Some("a b")))).unwrap().scope
+        discover(testing::http(), server, Some(&challenge(None, Some("a b")))).unwrap().scope
     };
     assert_eq!(asked(&server).as_deref(), Some("a b"));
     let configured = Server { scope: Some("c".to_owned()), ..server };

@@ -266,7 +266,7 @@ fn a_double_of_each_known_server_is_believed_by_its_row_alone() {
         let demo = at(&double, "/mcp");
         let with_row = |origin: &str, published: &str, issuer: &str, server: &Server| {
             let row = Known { origin, published, issuer, ..*row };
-            discover_with(&testing::http(), server, None, &[row])
+            discover_with(testing::http(), server, None, &[row])
         };
         let found = with_row(&here, &published, row.issuer, &demo).unwrap();
         assert_eq!(found.issuer.as_deref(), Some(row.issuer), "{row:?}");

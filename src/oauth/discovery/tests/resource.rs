@@ -7,17 +7,17 @@ use crate::oauth::discovery::resource::covers;
 fn the_place_that_the_challenge_names_comes_first_rule_2() {
     let server = world(&[("/custom/place.json", resource("/mcp")), (OAUTH, authorization(""))]);
     let named = challenge(Some(&server.url("/custom/place.json")), None);
-    discover(&testing::http(), &at(&server, "/mcp"), Some(&named)).unwrap();
+    discover(testing::http(), &at(&server, "/mcp"), Some(&named)).unwrap();
     assert_eq!(server.lines()[0], "GET /custom/place.json");
     let relative = challenge(Some("/custom/place.json"), None);
-    discover(&testing::http(), &at(&server, "/mcp"), Some(&relative)).unwrap();
+    discover(testing::http(), &at(&server, "/mcp"), Some(&relative)).unwrap();
 }
 
 #[test]
 fn a_named_place_without_a_document_leads_to_the_well_known_ones_case_18() {
     let server = sound();
     let named = challenge(Some(&server.url("/gone")), None);
-    discover(&testing::http(), &at(&server, "/mcp"), Some(&named)).unwrap();
+    discover(testing::http(), &at(&server, "/mcp"), Some(&named)).unwrap();
     assert_eq!(server.lines()[..2], ["GET /gone".to_owned(), format!("GET {RESOURCE}/mcp")]);
 }
 
@@ -62,7 +62,7 @@ fn a_place_on_another_origin_is_refused_and_not_fetched_case_9() {
         ("//example.com/x", ask),
         ("https://", ask),
     ] {
-        let outcome = discover(&testing::http(), &at(&server, "/mcp"), Some(&challenge(Some(bad), None)));
+        let outcome = discover(testing::http(), &at(&server, "/mcp"), Some(&challenge(Some(bad), None)));
         refused(outcome, Code::UntrustedServer, advice);
     }
     assert!(server.seen().is_empty() && other.seen().is_empty());
@@ -75,7 +75,7 @@ fn the_place_of_the_configuration_may_be_anywhere_case_9() {
     let other = world(&[("/elsewhere", document)]);
     let place = other.url("/elsewhere");
     let trusting = Server { metadata_url: Some(place.clone()), ..at(&server, "/mcp") };
-    discover(&testing::http(), &trusting, Some(&challenge(Some(&place), None))).unwrap();
+    discover(testing::http(), &trusting, Some(&challenge(Some(&place), None))).unwrap();
     assert_eq!(other.lines(), ["GET /elsewhere"]);
     assert_eq!(server.lines(), [format!("GET {OAUTH}")]);
 }
@@ -194,13 +194,13 @@ fn a_list_of_algorithms_without_ours_is_noticed_wherever_it_stands() {
 fn a_challenge_of_the_scheme_dpop_is_a_demand_also_where_nothing_is_fetched() {
     let server = sound();
     let demand = Challenge { scheme: Scheme::Dpop, ..challenge(None, None) };
-    assert!(discover(&testing::http(), &at(&server, "/mcp"), Some(&demand)).unwrap().dpop.required);
+    assert!(discover(testing::http(), &at(&server, "/mcp"), Some(&demand)).unwrap().dpop.required);
     let explicit = Server {
         token_url: Some("https://idp.example.com/token".to_owned()),
         authorization_url: Some("https://idp.example.com/authorize".to_owned()),
         client_id: Some("c".to_owned()),
         ..configured("https://mcp.example.com/mcp")
     };
-    assert!(discover(&testing::http(), &explicit, Some(&demand)).unwrap().dpop.required);
-    assert!(!discover(&testing::http(), &explicit, None).unwrap().dpop.required);
+    assert!(discover(testing::http(), &explicit, Some(&demand)).unwrap().dpop.required);
+    assert!(!discover(testing::http(), &explicit, None).unwrap().dpop.required);
 }

@@ -27,7 +27,7 @@ fn scope_for(
         (OAUTH, with(authorization(""), &value!({"scopes_supported": issuer_lists}))),
     ]);
     let asked = Server { scope: configured.map(str::to_owned), grant, ..at(&server, "/mcp") };
-    discover(&testing::http(), &asked, Some(&challenge(None, challenged))).unwrap().scope
+    discover(testing::http(), &asked, Some(&challenge(None, challenged))).unwrap().scope
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn sent(change: impl Fn(&mut TokenRequest), grant: GrantRequest) -> (Vec<(String
     let server = Scripted::start(|_, _| json(400, &value!({"error": "invalid_request"})));
     let mut asked = asked(&server.url("/token"), grant);
     change(&mut asked);
-    refused(request(&testing::http(), &asked));
+    refused(request(testing::http(), &asked));
     let seen = server.seen();
     (seen[0].form(), seen[0].header("authorization").map(str::to_owned))
 }
@@ -152,7 +152,7 @@ fn a_server_that_wants_a_client_where_none_is_configured_is_told_as_that() {
     let server = Scripted::start(|_, _| json(401, &value!({"error": "invalid_client"})));
     let mut asked = asked(&server.url("/token"), assertion(Voucher::Workload));
     asked.client.client_id.clear();
-    let failure = refused(request(&testing::http(), &asked));
+    let failure = refused(request(testing::http(), &asked));
     assert_eq!(failure.code, Code::InvalidClient);
     assert!(failure.message.contains("set `clientId`"), "{failure}");
 }

@@ -177,7 +177,7 @@ fn redirects_are_never_followed_case_19() {
 #[test]
 fn a_request_that_never_left_is_transient() {
     let endpoint = format!("http://127.0.0.1:{}/token", closed_port());
-    let failure = transient(request(&testing::http(), &asked(&endpoint, refresh())));
+    let failure = transient(request(testing::http(), &asked(&endpoint, refresh())));
     assert_eq!(failure.code, Code::Unavailable);
     assert!(failure.message.contains("refused the connection"), "{failure}");
 }
@@ -196,7 +196,7 @@ fn a_connection_lost_after_sending_is_ambiguous_case_51() {
 fn a_server_that_stays_silent_or_drips_ends_as_ambiguous_case_21() {
     let endpoint = |script: fn(&str, &Seen) -> Script| Scripted::start(script);
     for server in [endpoint(|_, _| Script::Silence), endpoint(|_, _| Script::Drip)] {
-        let http = testing::hasty(Duration::from_millis(300));
+        let http = testing::hasty();
         let answer = request(&http, &asked(&server.url("/token"), refresh()));
         assert!(matches!(answer, Answer::Ambiguous(_)), "{answer:?}");
         assert_eq!(server.seen().len(), 1, "sent once");

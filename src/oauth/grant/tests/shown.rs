@@ -26,7 +26,7 @@ fn a_stale_registration_is_told_apart_from_a_wrong_setting() {
     let server = Scripted::start(|_, _| json(401, &value!({"error": "invalid_client"})));
     let mut asked = asked(&server.url("/token"), refresh());
     asked.client.dynamic = true;
-    let failure = refused(request(&testing::http(), &asked));
+    let failure = refused(request(testing::http(), &asked));
     assert_eq!(failure.code, Code::InvalidClient);
     assert!(failure.message.contains("mcp-credential login demo"), "{failure}");
 }
@@ -50,7 +50,7 @@ fn no_secret_that_was_sent_is_ever_echoed_case_78() {
         let mut asked = asked(&server.url("/token"), grant);
         asked.client.client_secret = Some(Secret::new(SECRET));
         asked.client.method = AuthMethod::ClientSecretPost;
-        let failure = refused(request(&testing::http(), &asked));
+        let failure = refused(request(testing::http(), &asked));
         assert!(!failure.message.contains("CANARY"), "{failure}");
         assert!(failure.message.contains("withheld"), "{failure}");
     }
@@ -59,7 +59,7 @@ fn no_secret_that_was_sent_is_ever_echoed_case_78() {
     let text = Secret::new(include_str!("../../../jose/tests/keys/ec-pkcs8.pem"));
     asked.client.key = Some(ClientKey { text, id: None, audience: "https://idp.example.com".to_owned() });
     asked.client.method = AuthMethod::PrivateKeyJwt;
-    let failure = refused(request(&testing::http(), &asked));
+    let failure = refused(request(testing::http(), &asked));
     assert!(!failure.message.contains("eyJ") && failure.message.contains("withheld"), "{failure}");
     let parts = [REFRESH.to_uppercase(), REFRESH.replace('-', "%2D"), REFRESH[3..16].to_owned()];
     for part in parts {
