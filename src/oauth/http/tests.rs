@@ -185,7 +185,7 @@ fn a_certificate_of_any_other_fault_is_refused_in_plain_words() {
         ("self-ca.pem", Some("self-ca.pem"), "CA:TRUE"),
         ("self-sha1.pem", Some("self-sha1.pem"), "SHA-256"),
         ("self-client.pem", Some("self-client.pem"), "serverAuth"),
-        ("self.pem", None, "set `caBundle`"),
+        ("self.pem", None, "set `defaults.caBundle`"),
         ("self.pem", Some("authority.pem"), "beside what is there"),
     ] {
         let reason = not_sent(shown(certificate, authorities));

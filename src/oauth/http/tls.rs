@@ -80,7 +80,7 @@ fn of_library(text: &str) -> (&'static str, &'static str) {
             "its TLS certificate is that of a certificate authority (CA:TRUE), which a server may not show, trusted or \
              not",
             "let the server have one with CA:FALSE (`openssl req -x509` makes one with `-addext \
-             basicConstraints=critical,CA:FALSE`), and put that, or the authority that signed it, into `caBundle`",
+             basicConstraints=critical,CA:FALSE`), and put that, or the authority that signed it, into the file of `defaults.caBundle`",
         ),
         "certificate had invalid extensions" => NOT_FOR_SERVERS,
         "UnsupportedCertVersion" => (
@@ -96,7 +96,9 @@ fn unknown(bundle: Option<&str>) -> (&'static str, String) {
     let own = "if it is one of your own, put its certificate (PEM) into";
     let next = match bundle {
         Some(bundle) => format!("{own} the file of {bundle} beside what is there"),
-        None => format!("{own} a file and set `caBundle` to that"),
+        None => format!(
+            "{own} a file, and set `defaults.caBundle` of the configuration file or `SSL_CERT_FILE` to that"
+        ),
     };
     (reason, next)
 }
