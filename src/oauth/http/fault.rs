@@ -93,7 +93,7 @@ fn not_connected(error: &reqwest::Error, names: &Names) -> Transport {
     } else if error.is_timeout() {
         match &names.proxy_source {
             Some(source) => format!(
-                "no connection could be made in time (the proxy is {}, from {source})",
+                "no connection could be made in time (the proxy {} is set by {source})",
                 one_line(&names.proxy)
             ),
             None => "no connection could be made in time".to_owned(),

@@ -179,7 +179,7 @@ fn shown(certificate: &str, authorities: Option<&str>) -> Result<Reply, Transpor
 }
 
 #[test]
-fn a_certificate_of_any_other_fault_is_refused_in_plain_words() {
+fn a_certificate_of_any_other_fault_is_refused_in_plain_words_case_20() {
     for (certificate, authorities, says) in [
         ("self-ca.pem", None, "CA:TRUE"),
         ("self-ca.pem", Some("self-ca.pem"), "CA:TRUE"),
