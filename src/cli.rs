@@ -1,6 +1,7 @@
 //! What the user typed: clap structs, and how a typed value is read.
 
-use clap::builder::NonEmptyStringValueParser;
+use crate::secret::Secret;
+use clap::builder::{NonEmptyStringValueParser, StringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use log::LevelFilter;
 use std::ops::RangeInclusive;
@@ -14,14 +15,21 @@ First use:
 In a script:
   mcp-credential get demo --format header | curl -H @- https://mcp.example.com/mcp
 
-The exit status says what to do: 0 here is a token, 2 correct the command or the
-configuration, 3 add the server, 4 log in, 5 something must not be trusted,
-6 refused, 75 try again later. The whole contract is in protocol.md.";
+The exit status says what to do: 0 here is a token, 1 something unexpected, read
+the message, 2 correct the command or the configuration, 3 add the server,
+4 log in, 5 something must not be trusted, 6 refused, 75 try again later.
+The whole contract is in protocol.md.
+
+Configuration, logins and key lie in ~/.mcp-credential, or where
+MCP_CREDENTIAL_HOME says.";
 
 /// One OAuth login for every MCP client on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "mcp-credential", version, about, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
+    /// Options of every verb, where they stand before it; a verb has them as its own.
+    #[command(flatten)]
+    pub common: Common,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
@@ -84,10 +92,10 @@ fn seconds(typed: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
 #[derive(Debug, Args)]
 pub struct Common {
     /// Log lines on stderr: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", value_parser = crate::logging::level)]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = crate::logging::level)]
     pub log: Option<LevelFilter>,
     /// The version of the protocol that the caller was written for; this program speaks 1
-    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = version)]
+    #[arg(long, global = true, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = version)]
     pub protocol: u8,
 }
 
@@ -294,6 +302,9 @@ pub struct AddArgs {
     /// The identifier of a client that was registered by hand
     #[arg(long, value_name = "ID")]
     pub client_id: Option<String>,
+    /// A secret is never an argument; known only to say so.
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "", value_parser = StringValueParser::new().map(Secret::new))]
+    pub client_secret: Option<Secret>,
     /// A file that holds the client secret
     #[arg(long, value_name = "PATH")]
     pub client_secret_file: Option<String>,

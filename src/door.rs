@@ -125,7 +125,7 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         return finish(error.print().map_err(|error| reply::unwritten(&error)), false);
     }
     let text = error.render().to_string();
-    let verb = args.get(1).and_then(|verb| verb.to_str()).unwrap_or_default();
+    let verb = typed_verb(args);
     if MACHINE_VERBS.contains(&verb) {
         let message =
             format!("{}{}; see `mcp-credential {verb} --help`", first_paragraph(&text), or_else(error, verb));
@@ -134,6 +134,19 @@ fn usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         let _ = std::io::stderr().write_all(escaped(&text).as_bytes());
     }
     ExitCode::from(Code::Usage.exit_status())
+}
+
+/// The verb: the first word that is neither an option of every verb nor the value of one.
+fn typed_verb(args: &[OsString]) -> &str {
+    let mut words = args.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+    while let Some(word) = words.next() {
+        match word {
+            "--log" | "--protocol" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            verb => return verb,
+        }
+    }
+    ""
 }
 
 /// The other ways to name a server, for whoever named none.

@@ -47,6 +47,15 @@ fn the_environment_alone_is_a_whole_configuration() {
 }
 
 #[test]
+fn a_secret_that_the_environment_leaves_empty_is_named_by_its_variable() {
+    let server = server(Settings::default());
+    let ran = environment(&server).variable("OAUTH2_CLIENT_SECRET", "").run(&["get", "ci"]);
+    let ran = ran.ends("invalid_client", 6);
+    assert!(ran.stderr.contains("`OAUTH2_CLIENT_SECRET`"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("in the configuration"), "there is none: {}", ran.stderr);
+}
+
+#[test]
 fn the_secret_goes_where_the_style_says_and_nowhere_else() {
     for (style, method) in [("header", AuthMethod::Basic), ("body", AuthMethod::Post)] {
         let server = server(Settings::default());

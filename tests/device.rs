@@ -137,6 +137,7 @@ fn a_refusal_on_the_other_device_ends_the_login() {
     let sandbox = Sandbox::with(&server);
     let ran = decided(&sandbox, &["login", "demo"], Decision::Deny).ends("denied", 6);
     assert!(ran.stderr.contains("refused on the other device"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("run `mcp-credential login demo --device`"), "{}", ran.stderr);
     sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
     assert_eq!(sandbox.leftovers(), [""; 0]);
 }
@@ -146,7 +147,7 @@ fn a_code_that_nobody_enters_ends_the_login_in_time() {
     let server = server();
     let sandbox = Sandbox::with(&server);
     let ran = sandbox.run(&["login", "demo", "--timeout", "10"]).ends("deadline", 75);
-    assert!(ran.stderr.contains("in time"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("in time; run `mcp-credential login demo --device`"), "{}", ran.stderr);
     assert!(!polls(&server).is_empty());
     let device = Device { lifetime: Duration::from_secs(2), ..Device::default() };
     server.reconfigure(|settings| settings.device = Some(device));

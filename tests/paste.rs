@@ -111,7 +111,10 @@ fn ten_wrong_pastes_are_enough_and_so_is_the_end_of_input() {
             login.input = None;
         }
         let ran = login.running.end().ends("interaction_required", 4);
-        assert!(ran.stderr.contains("the login was given up before it was finished"), "{}", ran.stderr);
+        let given_up = ran.stderr.contains("the login was given up before it was finished");
+        assert_eq!(given_up, typed.is_empty(), "{}", ran.stderr);
+        assert_eq!(ran.stderr.contains("none of the 10 lines"), !typed.is_empty(), "{}", ran.stderr);
+        assert!(ran.stderr.contains("run `mcp-credential login demo --paste`"), "{}", ran.stderr);
         assert!(!sandbox.record().exists());
     }
     assert_eq!(server.token_requests().len(), 0);
@@ -123,7 +126,8 @@ fn nobody_who_pastes_anything_is_waited_for_until_the_limit() {
     let sandbox = Sandbox::with(&server);
     let login = start(&sandbox, &["login", "demo", "--paste", "--timeout", "5"]);
     login.shown();
-    login.running.end().ends("deadline", 75);
+    let ran = login.running.end().ends("deadline", 75);
+    assert!(ran.stderr.contains("`mcp-credential login demo --paste`"), "{}", ran.stderr);
 }
 
 #[test]

@@ -11,11 +11,12 @@ use crate::reply;
 /// # Errors
 /// Those of the configuration as a whole; a single bad entry is listed with what is wrong with it.
 pub fn run(args: &ListArgs, environment: &Environment) -> Outcome<()> {
-    let summaries = status::all(&config::load_all(environment)?, environment)?;
+    let servers = config::load_all(environment)?;
+    let summaries = status::all(&servers, environment)?;
     match args.format {
         ListFormat::Json => reply::document(&summaries.iter().map(Summary::brief).collect::<Vec<_>>()),
         ListFormat::Text if summaries.is_empty() => {
-            reply::note("no server is configured; add one with `mcp-credential add NAME URL`");
+            reply::note(&status::nothing(&servers));
             Ok(())
         }
         ListFormat::Text => reply::line(&table(&summaries)),

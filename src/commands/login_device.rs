@@ -232,7 +232,7 @@ impl Login<'_> {
         if opening == Opening::Browser && !is_remote(self.session) {
             let address = codes.verification_uri_complete.as_ref().unwrap_or(uri);
             match self.session.open_browser(address) {
-                Ok(()) => say("Your browser was asked to open it."),
+                Ok(()) => say("A browser was asked to open it; if none appears, open the address yourself."),
                 Err(why) => {
                     say(&format!("No browser was opened ({}): open the address yourself.", one_line(&why)));
                 }
@@ -243,8 +243,8 @@ impl Login<'_> {
     fn timed_out(&self) -> Failure {
         let name = &self.session.server.name;
         let text = format!(
-            "nobody finished the login in time; run `mcp-credential login {name}` for a new code (`--timeout` or \
-             `callbackTimeoutSeconds` gives more time)"
+            "nobody finished the login in time; run `mcp-credential login {name} --device` for a new code (`--timeout` \
+             or `callbackTimeoutSeconds` gives more time)"
         );
         Failure::new(Code::Deadline, text).of_server(name)
     }

@@ -125,7 +125,7 @@ impl<'e> Session<'e> {
         let variable = match source.variable() {
             _ if failure.code != Code::InvalidClient || !source.is_given() => None,
             None => self.environment.has_client_secret().then_some(CLIENT_SECRET),
-            named => named,
+            _ => source.shown_variable(),
         };
         match variable.filter(|variable| !failure.message.contains(variable)) {
             Some(variable) => {

@@ -39,21 +39,35 @@ pub struct Summary {
 /// # Errors
 /// `not_found` for a name that neither the configuration nor the store knows, and those of the configuration.
 pub fn run(args: &StatusArgs, environment: &Environment) -> Outcome<()> {
-    let summaries = match &args.name {
-        Some(name) => vec![one(name, environment)?],
-        None => all(&config::load_all(environment)?, environment)?,
+    let (summaries, nothing) = if let Some(name) = &args.name {
+        (vec![one(name, environment)?], String::new())
+    } else {
+        let servers = config::load_all(environment)?;
+        (all(&servers, environment)?, nothing(&servers))
     };
     match (args.format, &args.name) {
         (ListFormat::Json, Some(_)) => reply::document(&summaries.first().map(Summary::full)),
         (ListFormat::Json, None) => reply::document(&summaries.iter().map(Summary::full).collect::<Vec<_>>()),
         (ListFormat::Text, _) if summaries.is_empty() => {
-            reply::note("no server is configured; add one with `mcp-credential add NAME URL`");
+            reply::note(&nothing);
             Ok(())
         }
         (ListFormat::Text, _) => {
             reply::line(&summaries.iter().map(Summary::text).collect::<Vec<_>>().join("\n\n"))
         }
     }
+}
+
+/// What is said where there is no server to tell of.
+#[must_use]
+pub fn nothing(servers: &AllServers) -> String {
+    if servers.any_name {
+        let file = one_line(&servers.machine.config_file.to_string_lossy());
+        return format!(
+            "{file} is in the format of mcp-oauth2-proxy: it has one server, which any name means; next: `mcp-credential login NAME`"
+        );
+    }
+    "no server is configured; add one with `mcp-credential add NAME URL`".to_owned()
 }
 
 fn one(name: &str, environment: &Environment) -> Outcome<Summary> {
@@ -235,7 +249,7 @@ impl Summary {
         let last = self.last_error.as_ref();
         lines.tell(
             "last error",
-            last.map(|last| format!("{}: {}", rfc3339(last.at), last.failure.message)).as_deref(),
+            last.map(|last| format!("{}: {}", rfc3339(last.at), reply::advice(&last.failure))).as_deref(),
         );
         lines.0.join("\n")
     }

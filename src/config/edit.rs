@@ -5,6 +5,8 @@
 //! the layout becomes the common one: two blanks of indentation and a final newline.
 
 use super::entry::{self, Locus};
+#[cfg(test)]
+pub(crate) use super::entry::{OPTIONS, option};
 use super::file;
 use super::keys::{self, Section};
 use super::load::differs_in_case;
@@ -12,13 +14,14 @@ use super::merge::Merged;
 use super::node::{Members, Node, repeated};
 use super::place::Place;
 use super::validate::validate;
-use super::{Environment, access, invalid, name, read};
+use super::{Environment, Grant, access, invalid, name, read};
 use crate::failure::{Code, Failure, Outcome};
-use crate::oauth::url::{same_server, server_url};
+use crate::oauth::url::{is_loopback, same_server, server_url};
 use crate::secret::Secret;
 use crate::text::{one_line, path_line};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use url::Url;
 
 /// The configuration file as it is, ready to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +66,10 @@ impl NewServer {
         self.options.push((key.to_owned(), value.into()));
         self
     }
+
+    fn grant(&self) -> Option<&str> {
+        self.options.iter().find(|(key, _)| key == "grant").and_then(|(_, value)| value.as_str())
+    }
 }
 
 /// The text with the server `name` in it. Where the name is there already and has the same URL, the options
@@ -78,8 +85,7 @@ pub fn add(draft: &Draft, name: &str, new: &NewServer, env: &Environment) -> Out
 }
 
 fn add_checked(draft: &Draft, name: &str, new: &NewServer, env: &Environment) -> Outcome<Secret> {
-    let url =
-        server_url(&new.url).map_err(|problem| invalid(format!("the URL is no server URL: {problem}")))?;
+    let url = server_url(&new.url).map_err(|problem| no_url(&new.url, &problem))?;
     let before = parse(draft)?;
     let mut root = before.clone();
     let servers = servers(&mut root, &draft.file)?;
@@ -92,7 +98,10 @@ fn add_checked(draft: &Draft, name: &str, new: &NewServer, env: &Environment) ->
     for (key, value) in &new.options {
         set_option(members, key, value, &draft.file, name)?;
     }
-    drop_other_secrets(members, new);
+    drop_replaced(members, new);
+    if new.grant() == Some(Grant::EnterpriseManaged.as_str()) && !names_identity_provider(members) {
+        return Err(by_hand(name, &draft.file));
+    }
     let at = Locus::typed(&draft.file, name, new.options.iter().map(|(key, _)| key.clone()).collect());
     validate(name, Merged::new(entry::own(entry.clone(), &at)?, Vec::new(), at)?, env)?;
     match &draft.text {
@@ -139,7 +148,7 @@ fn servers<'a>(root: &'a mut Node, file: &Path) -> Outcome<&'a mut Members> {
     let top = object(root, file, "the top")?;
     if top.iter().any(|(key, _)| key == "upstream") {
         return Err(invalid(format!(
-            "{} is in the format of mcp-oauth2-proxy, which has one server and no names; edit it by hand, \
+            "{} is in the format of mcp-oauth2-proxy, which has one server and no names: any name means it; edit it by hand, \
              or let `MCP_CREDENTIAL_CONFIG` name another file",
             shown(file)
         )));
@@ -174,11 +183,15 @@ fn set_url(members: &mut Members, url: &str, name: &str) -> Outcome<()> {
     match members.iter().find(|(key, _)| key == "url") {
         None => members.insert(0, ("url".to_owned(), Node::from(url))),
         Some((_, Node::Text(old))) if same_server(old, url) => {}
-        Some(_) => {
-            return Err(Failure::new(
-                Code::UrlMismatch,
-                format!("this name stands for another URL; run `mcp-credential remove {name}` first"),
-            ));
+        Some((_, old)) => {
+            let old = match old {
+                Node::Text(old) if server_url(old).is_ok() => format!(", {}", one_line(old)),
+                _ => String::new(),
+            };
+            let text = format!(
+                "this name stands for another URL{old}; run `mcp-credential remove {name}` first, or choose another name"
+            );
+            return Err(Failure::new(Code::UrlMismatch, text));
         }
     }
     Ok(())
@@ -195,17 +208,60 @@ fn set_option(members: &mut Members, key: &str, value: &Value, file: &Path, name
     Ok(())
 }
 
-/// A new way to authenticate takes the place of the old one; what describes a private key goes with it.
-fn drop_other_secrets(members: &mut Members, new: &NewServer) {
+/// A new way to authenticate takes the place of the old one; what describes a private key goes with it. The assertion
+/// goes with its grant; the identity provider stays, since no option brings it back.
+fn drop_replaced(members: &mut Members, new: &NewServer) {
     let is_secret = |key: &str| key.starts_with("clientSecret");
     let is_key = |key: &str| key.starts_with("privateKey") || key == "signingAlgorithm";
+    let is_assertion = |key: &str| key.starts_with("assertion");
     let given = |key: &str| new.options.iter().any(|(option, _)| option == key);
     let new_secret = new.options.iter().any(|(key, _)| is_secret(key));
     let new_key = given("privateKeyFile");
-    let goes = |key: &str| (is_secret(key) && (new_secret || new_key)) || (is_key(key) && new_secret);
+    let new_assertion = new.options.iter().any(|(key, _)| is_assertion(key));
+    let other_grant = new.grant().is_some_and(|grant| grant != Grant::JwtBearer.as_str());
+    let goes = |key: &str| {
+        (is_secret(key) && (new_secret || new_key))
+            || (is_key(key) && new_secret)
+            || (is_assertion(key) && (new_assertion || other_grant))
+    };
     if let Some((_, Node::Object(oauth2))) = members.iter_mut().find(|(key, _)| key == "oauth2") {
         oauth2.retain(|(key, _)| !goes(key) || given(key));
     }
+}
+
+fn names_identity_provider(members: &Members) -> bool {
+    let oauth2 = members.iter().find(|(key, _)| key == "oauth2");
+    matches!(oauth2, Some((_, Node::Object(oauth2))) if oauth2.iter().any(|(key, _)| key.starts_with("idp")))
+}
+
+/// The failure of a grant whose keys have no options.
+fn by_hand(name: &str, file: &Path) -> Failure {
+    invalid(format!(
+        "no option of `add` describes the identity provider that the grant enterprise_managed needs; write `servers.{name}` \
+         into {} by hand: `url`, and in `oauth2` `grant`, `clientId`, `idpIssuer` (or `idpTokenUrl`), `idpClientId` and \
+         `idpIdTokenFile` (or `idpIdTokenEnv`, `idpIdTokenCommand`)",
+        shown(file)
+    ))
+}
+
+/// The failure of what was typed for a URL; where only the scheme lacks, with the whole of it.
+fn no_url(typed: &str, problem: &str) -> Failure {
+    let whole = |scheme: &str| server_url(&format!("{scheme}://{typed}")).ok();
+    // Only the machine itself is likely to be without TLS.
+    let near = || {
+        whole("http").filter(|_| Url::parse(&format!("http://{typed}")).is_ok_and(|url| is_loopback(&url)))
+    };
+    let is_bare = typed.contains(['.', '/', ':']) && !typed.contains("://");
+    match near().or_else(|| whole("https")).filter(|_| is_bare && !is_other_scheme(typed)) {
+        Some(url) => invalid(format!("the URL has no scheme; write {}", one_line(&url))),
+        None => invalid(format!("the URL is no server URL: {problem}")),
+    }
+}
+
+/// Whether what stands before the first colon is the scheme of another kind of address: no host with a port.
+fn is_other_scheme(typed: &str) -> bool {
+    typed.split_once(':').is_some_and(|(_, rest)| !rest.starts_with(|first: char| first.is_ascii_digit()))
+        && !typed.starts_with('[')
 }
 
 fn shown(file: &Path) -> String {

@@ -29,19 +29,40 @@ pub(super) struct Locus {
     file: String,
     /// The name of the entry; `None` for mcp-oauth2-proxy's format, which has one entry and no name.
     name: Option<String>,
-    /// The keys whose values were typed as options.
-    typed: Vec<String>,
+    /// The keys whose values were typed as options of `add`; `None` where nothing is added.
+    typed: Option<Vec<String>>,
 }
+
+/// The keys that `add` has an option for, besides the URL.
+pub(crate) const OPTIONS: [&str; 17] = [
+    "clientId",
+    "clientSecretFile",
+    "clientSecretEnv",
+    "privateKeyFile",
+    "assertionFile",
+    "assertionEnv",
+    "scope",
+    "grant",
+    "tokenUrl",
+    "authorizationUrl",
+    "issuer",
+    "clientMetadataUrl",
+    "metadataUrl",
+    "trustedIssuer",
+    "allowMissingPkceMetadata",
+    "allowPrivateHosts",
+    "callbackPort",
+];
 
 impl Locus {
     /// An entry of `servers` in `file`, or the whole of a file in mcp-oauth2-proxy's format.
     pub fn new(file: &Path, name: Option<&str>) -> Self {
-        Self { file: path_line(file), name: name.map(one_line), typed: Vec::new() }
+        Self { file: path_line(file), name: name.map(one_line), typed: None }
     }
 
     /// An entry that is about to be written to `file`, with the values of these keys as they were typed.
     pub fn typed(file: &Path, name: &str, typed: Vec<String>) -> Self {
-        Self { typed, ..Self::new(file, Some(name)) }
+        Self { typed: Some(typed), ..Self::new(file, Some(name)) }
     }
 
     /// The dotted path of a key below the entry.
@@ -58,7 +79,7 @@ impl Locus {
         if let (Origin::Environment, Some(variable)) = (origin, key.variable) {
             return format!("`{variable}` of the environment");
         }
-        if self.typed.iter().any(|typed| typed == key.name) {
+        if self.typed.iter().flatten().any(|typed| typed == key.name) {
             return format!("`{}`", option(key.name));
         }
         let below = match (key.section, self.name.is_some()) {
@@ -69,6 +90,16 @@ impl Locus {
             (Section::Discovery, false) => format!("discovery.{}", key.name),
         };
         format!("`{}` in {}", self.path(&below), self.file)
+    }
+
+    /// Whether the entry is about to be added; the environment is no part of it.
+    pub fn is_added(&self) -> bool {
+        self.typed.is_some()
+    }
+
+    /// The option that gives the key to an entry that is about to be added.
+    pub fn option_for(&self, key: &str) -> Option<String> {
+        (self.is_added() && OPTIONS.contains(&key)).then(|| format!("`{}`", option(key)))
     }
 
     fn complain(&self, below: &str, problem: &str) -> Failure {
@@ -91,7 +122,7 @@ impl Locus {
 }
 
 /// The option of `add` that sets the key: the same words with dashes, and one value at a time.
-fn option(key: &str) -> String {
+pub(crate) fn option(key: &str) -> String {
     let mut option = "--".to_owned();
     for character in key.trim_end_matches("Hosts").chars() {
         if character.is_ascii_uppercase() {

@@ -99,7 +99,8 @@ fn needed(
         return Ok(source);
     }
     let key = setting.key();
-    Err(lacking(merged, server, &format!("{key}File"), &format!(" (or {key}Env, {key}Command)")))
+    let others = merged.or_else(&[format!("{key}Env"), format!("{key}Command")]);
+    Err(lacking(merged, server, &format!("{key}File"), &others))
 }
 
 fn lacking(merged: &Merged, server: &Server, key: &str, others: &str) -> Failure {

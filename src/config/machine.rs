@@ -78,10 +78,12 @@ impl Defaults {
     }
 
     fn network(self, file: &Path, env: &Environment) -> Outcome<Network> {
+        let in_file = |key: &str| format!("`defaults.{key}` in {}", shown(file));
         let proxy = match self.proxy {
             Some(text) if text.is_empty() => None,
             Some(text) => {
-                Some(proxy_url(&text).map_err(|problem| complain(file, "defaults.proxy", &problem))?)
+                let url = proxy_url(&text).map_err(|problem| complain(file, "defaults.proxy", &problem))?;
+                Some((url, in_file("proxy")))
             }
             None => proxy_of(env)?,
         };
@@ -90,13 +92,13 @@ impl Defaults {
             None => first_of(env, ["no_proxy", "NO_PROXY"])?.map(|(_, text)| text),
         };
         let ca_bundle = match self.ca_bundle {
-            Some(text) => Some(path(&text, env, || format!("`defaults.caBundle` in {}", shown(file)))?),
-            None => env
-                .text("SSL_CERT_FILE")?
-                .map(|text| path(&text, env, || "`SSL_CERT_FILE`".to_owned()))
-                .transpose()?,
+            Some(text) => Some((text, in_file("caBundle"))),
+            None => env.text("SSL_CERT_FILE")?.map(|text| (text, of_environment("SSL_CERT_FILE"))),
         };
-        Ok(Network { proxy, no_proxy, ca_bundle })
+        let ca_bundle = ca_bundle.map(|(text, source)| Ok((path(&text, env, || source.clone())?, source)));
+        let (proxy, proxy_source) = proxy.unzip();
+        let (ca_bundle, ca_bundle_source) = ca_bundle.transpose()?.unzip();
+        Ok(Network { proxy, proxy_source, no_proxy, ca_bundle, ca_bundle_source })
     }
 
     /// Where the key comes from that seals the records.
@@ -160,13 +162,21 @@ fn first_of<const N: usize>(
     Ok(None)
 }
 
-fn proxy_of(env: &Environment) -> Outcome<Option<Secret>> {
+fn of_environment(name: &str) -> String {
+    format!("`{name}` of the environment")
+}
+
+/// The proxy that the environment names, and where.
+fn proxy_of(env: &Environment) -> Outcome<Option<(Secret, String)>> {
     let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
     let Some((name, text)) = first_of(env, names)? else { return Ok(None) };
-    let proxy = proxy_url(&text);
-    proxy.map(Some).map_err(|problem| {
-        invalid(format!("`{name}` of the environment {problem}; or set `defaults.proxy` (\"\" means none)"))
-    })
+    let source = of_environment(name);
+    match proxy_url(&text) {
+        Ok(proxy) => Ok(Some((proxy, source))),
+        Err(problem) => {
+            Err(invalid(format!("{source} {problem}; or set `defaults.proxy` (\"\" means none)")))
+        }
+    }
 }
 
 /// A proxy may be written without its scheme, as curl takes it.

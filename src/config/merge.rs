@@ -84,9 +84,21 @@ impl Merged {
     /// A complaint about a key that is stated nowhere.
     pub fn missing(&self, name: &str, problem: &str) -> Failure {
         let Some(key) = KEYS.iter().find(|key| key.name == name) else { return self.about(name, problem) };
-        let variable =
-            key.variable.map(|name| format!(" (or `{name}` in the environment)")).unwrap_or_default();
+        if let Some(option) = self.at.option_for(name) {
+            return invalid(format!("{option} {problem}"));
+        }
+        let variable = key.variable.filter(|_| !self.at.is_added());
+        let variable = variable.map(|name| format!(" (or `{name}` in the environment)")).unwrap_or_default();
         invalid(format!("{}{variable} {problem}", self.at.of(key, Origin::File)))
+    }
+
+    /// The other `keys` that would do, in parentheses: those that the reader can give.
+    pub fn or_else(&self, keys: &[String]) -> String {
+        let named = |key: &String| {
+            if self.at.is_added() { self.at.option_for(key) } else { Some(key.clone()) }
+        };
+        let keys: Vec<String> = keys.iter().filter_map(named).collect();
+        if keys.is_empty() { String::new() } else { format!(" (or {})", keys.join(", ")) }
     }
 
     /// A text, and what it was stated as; empty only where `empty` allows it.

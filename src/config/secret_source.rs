@@ -75,6 +75,16 @@ fn is_jwt_like(text: &str) -> bool {
     text.bytes().all(of_alphabet) && matches!(text.split('.').count(), 3 | 5)
 }
 
+/// The longest name of a variable that is shown, in bytes.
+const LONGEST_SHOWN: usize = 64;
+
+/// Whether the name is one as people give them: capital letters, digits and underscores.
+fn is_variable_like(name: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
+    begins && name.len() <= LONGEST_SHOWN && name.bytes().all(fine)
+}
+
 /// Where a secret lies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SecretPlace {
@@ -137,6 +147,13 @@ impl SecretSource {
         }
     }
 
+    /// The same for a message: `None` where the name does not look like one, since it may be the secret itself that
+    /// somebody put there.
+    #[must_use]
+    pub fn shown_variable(&self) -> Option<&str> {
+        self.variable().filter(|name| is_variable_like(name))
+    }
+
     /// The file that holds the secret.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
@@ -167,9 +184,20 @@ impl SecretSource {
 
     fn in_variable(&self, name: &str, env: &Environment) -> Outcome<Secret> {
         let (noun, key) = (self.setting.noun(), self.setting.key());
-        let what = || format!("the environment variable `{name}` (`{key}Env`)");
-        let text = env.text(name)?.map(Zeroizing::new);
-        let text = text.ok_or_else(|| invalid(format!("{} is not set; set it to the {noun}", what())))?;
+        let (what, next) = match self.shown_variable() {
+            Some(name) => (format!("the environment variable `{name}` (`{key}Env`)"), String::new()),
+            None => (
+                format!("the environment variable that `{key}Env` names"),
+                format!(
+                    "; if that key holds the {noun} itself, put it into a file and name that in `{key}File`"
+                ),
+            ),
+        };
+        let what = || what.clone();
+        let text = env.text(name).map_err(|_| invalid(format!("{} is not valid UTF-8", what())))?;
+        let text = text.map(Zeroizing::new);
+        let text =
+            text.ok_or_else(|| invalid(format!("{} is not set; set it to the {noun}{next}", what())))?;
         self.one_secret(&text).map_err(|problem| invalid(format!("{} {problem}", what())))
     }
 

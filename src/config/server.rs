@@ -270,8 +270,12 @@ pub struct Network {
     /// URL of the proxy for requests that do not go to loopback. It may carry a password.
     #[serde(with = "crate::secret::wire_option")]
     pub proxy: Option<Secret>,
+    /// What set the proxy, as messages name it.
+    pub proxy_source: Option<String>,
     /// Hosts that are reached without the proxy, comma-separated (`NO_PROXY`).
     pub no_proxy: Option<String>,
     /// PEM file of certificate authorities to trust besides those of the system.
     pub ca_bundle: Option<PathBuf>,
+    /// What set that file, as messages name it.
+    pub ca_bundle_source: Option<String>,
 }

@@ -11,6 +11,7 @@ mod fault;
 mod retry_after;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use crate::config::Network;
 use crate::failure::Outcome;
@@ -128,7 +129,7 @@ impl Http {
     /// A client for `network` whose requests are held to `limits`.
     ///
     /// # Errors
-    /// `config_invalid` naming `proxy` or `caBundle`.
+    /// `config_invalid` naming what set the proxy or the certificate authorities.
     pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
         let plan = build::Plan::new(network, limits)?;
         Ok(Self { plan, near: Built::new(), far: Built::new(), limits, deadline: None })
@@ -194,7 +195,7 @@ impl Http {
         // Without it every coding would be welcome (RFC 9110, section 12.5.3), and none is undone here.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let what = described(&request);
-        let outcome = client.execute(request).map_err(|error| fault::classify(&error));
+        let outcome = client.execute(request).map_err(|error| fault::classify(&error, self.plan.names()));
         match &outcome {
             Ok(response) => log::debug!("{what}: HTTP {}", response.status().as_u16()),
             Err(fault) => log::debug!("{what}: {fault}"),

@@ -117,5 +117,5 @@ fn pasted(
         }
         notice::not_the_address(person.terminal, &redirect_uri);
     }
-    code_of(Ended::Cancelled, server, authorization)
+    Err(ending::none_pasted(server, TRIES, &redirect_uri).of_server(&server.name))
 }

@@ -103,17 +103,30 @@ pub fn note(text: &str) {
     let _ = writeln!(io::stderr(), "mcp-credential: {text}");
 }
 
-/// The failure with the command that helps, where there is one and its text does not name it already. One that is too
-/// long for a line is not cut: it would be another command.
+/// The message of the failure with the command that helps, where there is one that it does not name already. One that
+/// is too long for a line is not cut: it would be another command.
+#[must_use]
+pub fn advice(failure: &Failure) -> String {
+    match command(failure) {
+        Some(command) if command.len() <= LONGEST_COMMAND => format!("{}; run {command}", failure.message),
+        _ => failure.message.clone(),
+    }
+}
+
+/// The same for the line of a failure, which begins with its server.
 fn spoken(failure: &Failure) -> String {
-    let command = native::login_command(failure).map(|command| format!("`{}`", command_line(&command)));
-    match command.filter(|command| !failure.message.contains(command)) {
+    match command(failure) {
         Some(command) if command.len() > LONGEST_COMMAND => {
             format!("{failure}; run the command that `--format json` has in `login` of its answer")
         }
         Some(command) => format!("{failure}; run {command}"),
         None => failure.to_string(),
     }
+}
+
+fn command(failure: &Failure) -> Option<String> {
+    let command = native::login_command(failure).map(|command| format!("`{}`", command_line(&command)));
+    command.filter(|command| !failure.message.contains(command))
 }
 
 #[cfg(test)]

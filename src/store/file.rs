@@ -211,13 +211,17 @@ pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
         let text = format!("{} cannot be written now ({error}); try again", path.display());
         return Failure::new(Code::Unavailable, text);
     }
-    Failure::new(
-        Code::CacheUnwritable,
-        format!(
-            "{} cannot be written ({error}); free the space or mend the permissions, then try again",
-            path.display()
-        ),
-    )
+    let next = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "mend the permissions, or let `MCP_CREDENTIAL_HOME` (for tokens `OAUTH2_TOKEN_CACHE_DIR` or `tokenCacheDir`, where \
+             one of them is set) name a directory that you may write to"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "free the space or raise the limit, then try again"
+        }
+        _ => "free the space or mend the permissions, then try again",
+    };
+    Failure::new(Code::CacheUnwritable, format!("{} cannot be written ({error}); {next}", path.display()))
 }
 
 #[cfg(test)]

@@ -196,8 +196,12 @@ fn written_options(section: &str) -> BTreeSet<String> {
     written.iter().map(|option| option.split(' ').next().unwrap().to_owned()).collect()
 }
 
+/// Those that do something: a hidden one is known only to be refused.
 fn option_names(verb: &Command) -> BTreeSet<String> {
-    options(verb).map(|option| format!("--{}", option.get_long().unwrap())).collect()
+    options(verb)
+        .filter(|option| !option.is_hide_set())
+        .map(|option| format!("--{}", option.get_long().unwrap()))
+        .collect()
 }
 
 #[test]

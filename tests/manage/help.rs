@@ -87,6 +87,11 @@ fn every_verb_explains_its_options() {
     assert!(VERBS.iter().all(|(verb, _)| help.contains(&format!("\n  {verb} "))), "{help}");
     assert!(!help.contains("__"), "hidden verbs stay hidden: {help}");
     assert!(help.contains("mcp-credential login demo"), "it begins with an example: {help}");
+    let status =
+        ["0 here", "1 something", "2 correct", "3 add", "4 log in", "5 something", "6 refused", "75 try"];
+    for told in status.iter().chain(&["~/.mcp-credential", "MCP_CREDENTIAL_HOME"]) {
+        assert!(help.contains(told), "{told}: {help}");
+    }
     assert_eq!(
         is_help(sandbox.run(&["--version"])),
         concat!("mcp-credential ", env!("CARGO_PKG_VERSION"), "\n")
@@ -173,4 +178,18 @@ fn the_hidden_verbs_do_nothing_when_a_person_types_them() {
         assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (2, "", ""), "{verb}");
     }
     assert!(!sandbox.state("").exists() && sandbox.opened().is_empty());
+}
+
+#[test]
+fn the_options_of_every_verb_may_stand_before_it_as_well() {
+    let sandbox = Sandbox::new();
+    for arguments in [&["--log", "debug", "list"][..], &["--log=debug", "--protocol", "1", "list"]] {
+        sandbox.run(arguments).succeeds();
+    }
+    let both = sandbox.run(&["--log", "off", "get", "demo", "--log", "debug"]).fails("not_found", 3);
+    assert_eq!(both.stderr.lines().count(), 1, "{}", both.stderr);
+    let refused = sandbox.run(&["--log", "debug", "get", "demo", "--nonsense"]).fails("usage", 2);
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("--nonsense"));
+    let refused = sandbox.run(&["--protocol", "2", "get", "demo"]).fails("usage", 2);
+    assert!(refused.stderr.contains("this program speaks version 1 alone"), "{}", refused.stderr);
 }

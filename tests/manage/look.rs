@@ -27,6 +27,59 @@ fn nothing_is_an_empty_list() {
 }
 
 #[test]
+fn a_file_of_mcp_oauth2_proxy_is_called_by_its_name() {
+    let sandbox = Sandbox::new();
+    sandbox.write_config(&json!({"upstream": {"url": URL}}));
+    for verb in ["list", "status"] {
+        let ran = sandbox.run(&[verb]).succeeds();
+        assert!(ran.stderr.contains("mcp-oauth2-proxy") && ran.stderr.contains("config.json"), "{ran:?}");
+        assert!(!ran.stderr.contains("no server is configured"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("`mcp-credential login NAME`"), "{}", ran.stderr);
+    }
+    let refused = sandbox.run(&["add", "demo", URL]).fails("config_invalid", 2);
+    assert!(refused.stderr.contains("mcp-oauth2-proxy"), "{}", refused.stderr);
+    let known = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    assert!(known.stderr.contains("mcp-credential login demo"), "{}", known.stderr);
+}
+
+#[test]
+fn a_last_error_that_scopes_are_lacking_ends_with_the_whole_command() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let object = json!({"response": {"status": 403,
+        "www_authenticate": ["Bearer error=\"insufficient_scope\", scope=\"mcp:write mcp:read\""]}});
+    let refused = sandbox.run_with(&["get", "demo", "--request", "-"], object.to_string().as_bytes());
+    refused.fails("insufficient_scope", 6);
+    let text = sandbox.run(&["status", "demo"]).succeeds().stdout;
+    let line = text.lines().find(|line| line.starts_with("  last error ")).unwrap();
+    assert!(line.contains("run `mcp-credential login demo --scope '"), "{line}");
+    assert!(line.ends_with("mcp:write'`") || line.ends_with("mcp:read'`"), "{line}");
+}
+
+#[test]
+fn adding_a_server_whose_login_is_there_names_get_as_the_next_step() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let ran = sandbox.run(&["add", "demo", &server.mcp_url()]).succeeds();
+    assert!(ran.stderr.ends_with("next: mcp-credential get demo\n"), "{}", ran.stderr);
+    sandbox.run(&["logout", "demo"]).succeeds();
+    let ran = sandbox.run(&["add", "demo", &server.mcp_url()]).succeeds();
+    assert!(ran.stderr.ends_with("next: mcp-credential login demo\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_line_of_a_login_begins_alike_but_for_the_address() {
+    let server = server(3600);
+    let sandbox = Sandbox::with(&server).variable("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
+    let ran = sandbox.login("demo").succeeds();
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let alike = |line: &&&str| line.starts_with("mcp-credential: ") || line.starts_with("http");
+    assert!(lines.iter().all(|line| alike(&line)) && lines.len() > 3, "{}", ran.stderr);
+    assert!(lines[0].starts_with("mcp-credential: demo: to log in, open"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("was asked to open it.\n"), "whether it came is not known: {}", ran.stderr);
+}
+
+#[test]
 fn a_list_shows_every_server_and_what_became_of_its_login() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);

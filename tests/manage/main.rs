@@ -79,8 +79,26 @@ fn a_change_that_is_refused_leaves_nothing_behind() {
 #[test]
 fn case_6_there_is_no_option_for_a_secret() {
     let sandbox = Sandbox::new();
-    let refused = sandbox.run(&["add", "demo", URL, "--client-secret", "hunter2"]);
-    assert_eq!((refused.status, sandbox.state("").exists()), (2, false));
+    for typed in [&["--client-secret", "hunter2"][..], &["--client-secret=hunter2"], &["--client-secret"]] {
+        let refused = sandbox.run(&[&["add", "demo", URL][..], typed].concat());
+        assert_eq!((refused.status, sandbox.state("").exists()), (2, false));
+        assert!(refused.stderr.contains("`--client-secret-file`"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn case_6_a_secret_in_the_place_of_a_variables_name_is_not_shown() {
+    let sandbox = Sandbox::new();
+    for secret in ["hunter2", "kX9hunter2qQ", "2hunter", &"A".repeat(80)] {
+        let bot = json!({"clientId": "bot", "grant": "client_credentials", "clientSecretEnv": secret});
+        let url = "http://127.0.0.1:9/mcp";
+        sandbox.write_config(&json!({"servers": {"bot": {"url": url, "oauth2": bot}}}));
+        for arguments in [&["get", "bot"][..], &["status", "bot"], &["get", "bot", "--log", "trace"]] {
+            let ran = sandbox.run(arguments);
+            assert!(!ran.stderr.contains(secret) && !ran.stdout.contains(secret), "{arguments:?} {ran:?}");
+        }
+    }
 }
 
 #[test]

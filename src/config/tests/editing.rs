@@ -131,9 +131,90 @@ fn a_new_way_to_the_secret_replaces_the_old_one() {
 }
 
 #[test]
+fn what_an_option_of_add_can_give_is_missed_by_that_option() {
+    let refused = |options: &[(&str, &str)]| {
+        let new = NewServer::new("https://a.example");
+        let new = options.iter().fold(new, |new, (key, value)| new.with(key, *value));
+        let failure = added(None, "b", &new).unwrap_err();
+        assert_eq!(failure.code, Code::ConfigInvalid);
+        failure.message
+    };
+    for (options, expected) in [
+        (
+            &[("grant", "client_credentials")][..],
+            "`--client-id` is missing; the grant client_credentials needs it",
+        ),
+        (
+            &[("grant", "jwt_bearer")],
+            "`--assertion-file` is missing; the grant jwt_bearer needs it (or `--assertion-env`)",
+        ),
+        (&[("clientSecretEnv", "S")], "`--client-id` is missing; the client secret needs it"),
+        (&[("trustedIssuer", "https://i.example")], "`--issuer` is missing"),
+    ] {
+        let message = refused(options);
+        assert!(message.starts_with(expected) && !message.contains("config.json"), "{message}");
+        assert!(!message.contains("OAUTH2_"), "the environment is no part of the entry: {message}");
+    }
+    let message = refused(&[("grant", "enterprise_managed"), ("clientId", "c")]);
+    for word in ["/nowhere/config.json", "`servers.b`", "idpIssuer", "idpClientId", "idpIdTokenFile"] {
+        assert!(message.contains(word), "{word}: {message}");
+    }
+}
+
+#[test]
+fn a_new_way_to_the_assertion_replaces_the_old_one_and_another_grant_takes_it_out() {
+    let oauth2 = r#""grant":"jwt_bearer","issuer":"https://i.example","assertionFile":"/a.jwt""#;
+    let text = format!(r#"{{"servers":{{"x":{{"url":"https://a.example","oauth2":{{{oauth2}}}}}}}}}"#);
+    let new = || NewServer::new("https://a.example");
+    let by_variable = added(Some(&text), "x", &new().with("assertionEnv", "B")).unwrap();
+    assert!(by_variable.contains("assertionEnv") && !by_variable.contains("assertionFile"), "{by_variable}");
+    let by_person = added(Some(&text), "x", &new().with("grant", "authorization_code")).unwrap();
+    assert!(!by_person.contains("assertion") && by_person.contains("i.example"), "{by_person}");
+    let both = new().with("grant", "authorization_code").with("assertionEnv", "B");
+    assert_says(&added(Some(&text), "x", &both).unwrap_err(), Code::ConfigInvalid, &["`--assertion-env`"]);
+    let same = added(Some(&text), "x", &new().with("grant", "jwt_bearer")).unwrap();
+    assert!(same.contains("assertionFile"), "{same}");
+}
+
+#[test]
+fn what_is_given_in_several_ways_by_options_is_still_refused() {
+    let new =
+        NewServer::new("https://a.example").with("grant", "jwt_bearer").with("issuer", "https://i.example");
+    let new = new.with("assertionFile", "/a.jwt").with("assertionEnv", "B");
+    assert_says(&added(None, "x", &new).unwrap_err(), Code::ConfigInvalid, &["several ways"]);
+}
+
+#[test]
+fn a_url_without_its_scheme_is_shown_as_it_has_to_be_written() {
+    for (typed, expected) in [
+        ("mcp.example.com/mcp", "write https://mcp.example.com/mcp"),
+        ("mcp.example.com:8443/mcp", "write https://mcp.example.com:8443/mcp"),
+        ("localhost:8080/mcp", "write http://localhost:8080/mcp"),
+        ("127.0.0.1:8080/mcp", "write http://127.0.0.1:8080/mcp"),
+    ] {
+        let failure = added(None, "x", &NewServer::new(typed)).unwrap_err();
+        assert!(failure.message.ends_with(expected), "{failure}");
+        assert!(!failure.message.contains("base"), "{failure}");
+    }
+    for typed in
+        ["user:hunter2@mcp.example.com/mcp", "", "javascript:alert(1)", "mailto:a@b.example", "a\u{1b}b"]
+    {
+        let failure = added(None, "x", &NewServer::new(typed)).unwrap_err();
+        assert!(
+            !failure.message.contains("write https") && !failure.message.contains("hunter2"),
+            "{failure}"
+        );
+    }
+}
+
+#[test]
 fn a_name_is_not_pointed_to_another_url() {
     let failure = added(Some(FILE), "x", &NewServer::new("https://evil.example")).unwrap_err();
-    assert_says(&failure, Code::UrlMismatch, &["another URL", "mcp-credential remove x"]);
+    assert_says(
+        &failure,
+        Code::UrlMismatch,
+        &["another URL, https://mcp.example.com/mcp;", "mcp-credential remove x"],
+    );
     assert_eq!(failure.server.as_deref(), Some("x"));
 }
 
@@ -150,7 +231,7 @@ fn what_would_not_load_is_not_added() {
     };
     refused(&NewServer::new("http://a.example"), &["plain http"]);
     refused(&NewServer::new("https://a.example").with("scop", "a"), &["oauth2.scop", "`scope`"]);
-    refused(&NewServer::new("https://a.example").with("grant", "client_credentials"), &["clientId"]);
+    refused(&NewServer::new("https://a.example").with("grant", "client_credentials"), &["`--client-id`"]);
     refused(&NewServer::new("https://a.example").with("callbackPort", "1"), &["`--callback-port`"]);
     let failure = added(None, "a/b", &NewServer::new("https://a.example")).unwrap_err();
     assert_says(&failure, Code::Usage, &["`a/b`"]);

@@ -165,6 +165,7 @@ fn the_network_is_the_files_then_the_environments() {
     assert_eq!(proxy(&bare, &[]), None);
     let all = ("ALL_PROXY", "http://all.example:1");
     assert_eq!(proxy(&bare, &[all]).as_deref(), Some("http://all.example:1"));
+    assert_eq!(network(&bare, &[all]).proxy_source.as_deref(), Some("`ALL_PROXY` of the environment"));
     assert_eq!(proxy(&bare, &[all, ("HTTPS_PROXY", "up.example:2")]).as_deref(), Some("http://up.example:2"));
     let lower = ("https_proxy", "http://u:p@low.example:3");
     assert_eq!(proxy(&bare, &[("HTTPS_PROXY", "http://x"), lower]).as_deref(), Some(lower.1));
@@ -176,6 +177,8 @@ fn the_network_is_the_files_then_the_environments() {
     assert_eq!(proxy(&Home::with(r#"{"defaults":{"proxy":""}}"#), &[all]), None);
     let more = [("NO_PROXY", "n.example"), ("SSL_CERT_FILE", "/e.pem")];
     let (ours, theirs) = (network(&filed, &more), network(&bare, &more));
+    assert_eq!(theirs.ca_bundle_source.as_deref(), Some("`SSL_CERT_FILE` of the environment"));
+    assert!(ours.ca_bundle_source.unwrap().starts_with("`defaults.caBundle` in "));
     assert_eq!((ours.no_proxy.as_deref(), ours.ca_bundle), (Some("f.example"), Some("/f.pem".into())));
     assert_eq!((theirs.no_proxy.as_deref(), theirs.ca_bundle), (Some("n.example"), Some("/e.pem".into())));
 }

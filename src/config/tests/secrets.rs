@@ -224,3 +224,18 @@ fn a_private_key_that_cannot_sign_is_refused_and_never_quoted() {
         assert!(!failure.message.contains("hunter2") && !failure.message.contains("MIG"), "{failure}");
     }
 }
+
+#[test]
+fn a_variable_is_named_where_it_looks_like_one_and_else_the_key_is() {
+    let env = Environment::from_pairs([("HOME", "/h")]);
+    let told = |name: &str| {
+        let source = SecretSource::new(Setting::ClientSecret, SecretPlace::Variable(name.to_owned()));
+        source.read(&env).unwrap_err().message
+    };
+    assert!(told("BOT_SECRET_2").contains("`BOT_SECRET_2` (`clientSecretEnv`)"));
+    for name in ["hunter2", "2HUNTER", "Hunter_2"] {
+        let message = told(name);
+        assert!(!message.contains(name) && message.contains("`clientSecretEnv`"), "{message}");
+        assert!(message.contains("clientSecretFile"), "{message}");
+    }
+}

@@ -18,11 +18,10 @@ pub(super) struct Asked {
 /// leaves discovery to the well-known places. The body, perhaps an endless stream, is not read.
 pub(super) fn ask(story: &Story) -> Outcome<Asked> {
     let unreachable = |fault: Transport| {
-        let message = format!(
-            "the MCP server at {} was not reached: {fault}; check `url`, the network, `proxy` and `caBundle`",
-            origin(&story.url)
-        );
-        Failure::new(Code::Unavailable, message)
+        let next =
+            if matches!(fault, Transport::Barred { .. }) { "" } else { "; check `url` and the network" };
+        let server = origin(&story.url);
+        Failure::new(Code::Unavailable, format!("the MCP server at {server} was not reached: {fault}{next}"))
     };
     let reply = story.web.ping(&story.url).map_err(unreachable)?;
     let challenge = if reply.status == 401 { Challenge::of(&reply.headers) } else { None };

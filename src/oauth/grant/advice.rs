@@ -30,7 +30,7 @@ pub(super) fn refusal_of(error: &str, request: &TokenRequest, status: u16) -> Op
         "access_denied" if matches!(request.grant, GrantRequest::DeviceCode { .. }) => (
             Code::Denied,
             format!(
-                "the login was refused on the other device; run `mcp-credential login {name}` to try again"
+                "the login was refused on the other device; run `mcp-credential login {name} --device` to try again"
             ),
         ),
         // RFC 9449, section 5. A nonce that was provided has been tried by now.
@@ -125,9 +125,12 @@ fn client_advice(request: &TokenRequest) -> String {
             "`clientId`, `privateKeyFile` and `privateKeyId`, and that its public key is registered,"
         }
         Some(_) => "`clientId`, `clientSecret` (or its file) and `authStyle`",
-        None => "`clientId`, and whether it needs `clientSecretFile`,",
+        None => {
+            "`clientId`, and whether it needs a secret (`clientSecretFile`, or `OAUTH2_CLIENT_SECRET` in the environment, \
+             which is not set or empty),"
+        }
     };
-    format!("client `{id}` is not accepted: check {secret} of {name} in the configuration")
+    format!("client `{id}` is not accepted: check {secret} of {name}")
 }
 
 fn client(request: &TokenRequest) -> String {

@@ -39,8 +39,8 @@ impl<'a> Judge<'a> {
     pub(super) fn answer(&self, reply: Result<Reply, Transport>) -> Answer {
         match reply {
             Ok(reply) => self.complete(&reply),
-            Err(Transport::NotSent(reason)) => {
-                Answer::Transient(self.unavailable(&format!("could not be sent: {reason}")))
+            Err(fault @ (Transport::NotSent(_) | Transport::Barred { .. })) => {
+                Answer::Transient(self.unavailable(&format!("could not be sent: {fault}")))
             }
             Err(Transport::Lost(reason)) => {
                 Answer::Ambiguous(self.unavailable(&format!("was lost: {reason}")))

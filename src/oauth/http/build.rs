@@ -5,6 +5,7 @@
 use super::Limits;
 use crate::config::Network;
 use crate::failure::{Code, Failure, Outcome};
+use crate::oauth::url::origin;
 use crate::secret::Secret;
 use reqwest::blocking::{Client, ClientBuilder};
 use reqwest::{Certificate, NoProxy, Proxy, redirect};
@@ -25,20 +26,59 @@ const BUNDLE_LIMIT: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     proxy: Option<Proxy>,
+    names: Names,
     authorities: Vec<Certificate>,
     limits: Limits,
+}
+
+/// What messages call the parts of the way that somebody configured.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    /// The proxy without its credentials.
+    pub proxy: String,
+    /// What set the proxy. `None`: there is none.
+    pub proxy_source: Option<String>,
+    /// What set the certificate authorities, and the file. `None`: those of the system are all.
+    pub bundle: Option<String>,
+}
+
+impl Names {
+    fn of(network: &Network) -> Self {
+        let is_set = network.proxy.is_some();
+        let source = || network.proxy_source.clone().unwrap_or_else(|| "`proxy`".to_owned());
+        Self {
+            proxy: network.proxy.as_ref().and_then(proxy_url).map(|url| origin(&url)).unwrap_or_default(),
+            proxy_source: is_set.then(source),
+            bundle: network.ca_bundle.as_deref().map(|path| bundle_name(path, network)),
+        }
+    }
+}
+
+/// The file of certificate authorities, after what set it.
+fn bundle_name(path: &Path, network: &Network) -> String {
+    let source = network.ca_bundle_source.as_deref().unwrap_or("`caBundle`");
+    format!("{source}, {},", crate::text::path_line(path))
 }
 
 impl Plan {
     /// A plan for `network`.
     ///
     /// # Errors
-    /// `config_invalid` naming `proxy` or `caBundle`.
+    /// `config_invalid` naming what set the proxy or the certificate authorities.
     pub fn new(network: &Network, limits: Limits) -> Outcome<Self> {
         let no_proxy = network.no_proxy.as_deref();
         let proxy = network.proxy.as_ref().map(|proxy| proxy_of(proxy, no_proxy)).transpose()?;
-        let authorities = network.ca_bundle.as_deref().map(bundle).transpose()?.unwrap_or_default();
-        Ok(Self { proxy, authorities, limits })
+        let names = Names::of(network);
+        let authorities = match (&network.ca_bundle, &names.bundle) {
+            (Some(path), Some(name)) => bundle(path, name)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { proxy, names, authorities, limits })
+    }
+
+    /// What messages call what is configured.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// The client for plain http to this machine. It knows no proxy and no certificate authority: reading
@@ -92,16 +132,19 @@ const LOOPBACK: &str = "localhost,localhost.,127.0.0.0/8,::1,::ffff:127.0.0.0/10
 
 /// The proxy for every URL that is not loopback. Its errors must not show the URL: it may hold a password.
 fn proxy_of(proxy: &Secret, no_proxy: Option<&str>) -> Outcome<Proxy> {
-    let text = proxy.expose();
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let proxy = url.and_then(|url| Proxy::all(url).ok()).ok_or_else(|| {
+    let proxy = proxy_url(proxy).and_then(|url| Proxy::all(url).ok()).ok_or_else(|| {
         Failure::new(
             Code::ConfigInvalid,
             "`proxy` is not the http or https URL of a proxy; write it as http://host:port",
         )
     })?;
     Ok(proxy.no_proxy(NoProxy::from_string(&direct_hosts(no_proxy.unwrap_or_default()))))
+}
+
+fn proxy_url(proxy: &Secret) -> Option<Url> {
+    let text = proxy.expose();
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    Url::parse(&with_scheme).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// Loopback and what `NO_PROXY` lists. `*.example.com`, which many write, means `.example.com`.
@@ -113,11 +156,9 @@ fn direct_hosts(no_proxy: &str) -> String {
 
 /// The certificate authorities of `path`. Single ones that cannot be used are passed over, as with those
 /// of the system.
-fn bundle(path: &Path) -> Outcome<Vec<Certificate>> {
+fn bundle(path: &Path, name: &str) -> Outcome<Vec<Certificate>> {
     let bad = |reason: &str| {
-        let shown = crate::text::path_line(path);
-        let message =
-            format!("`caBundle` {shown} {reason}; it must be a PEM file of certificate authorities");
+        let message = format!("{name} {reason}; it must be a PEM file of certificate authorities");
         Failure::new(Code::ConfigInvalid, message)
     };
     let pem = read_bundle(path).map_err(|error| bad(&format!("cannot be read ({})", error.kind())))?;

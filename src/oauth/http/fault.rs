@@ -2,9 +2,9 @@
 //!
 //! Pure: it reads error chains. It never shows a URL, a header or a body.
 
-use super::Reply;
+use super::build::Names;
+use super::{Reply, tls};
 use crate::text::one_line;
-use rustls::{CertificateError, InvalidMessage};
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -14,6 +14,14 @@ use std::io::{self, ErrorKind};
 pub enum Transport {
     /// The request did not leave: name resolution, connection, proxy or TLS failed. The text says why.
     NotSent(String),
+    /// As [`NotSent`](Self::NotSent), where something that a person can mend was in the way. The texts say what, and
+    /// what to do.
+    Barred {
+        /// What was in the way.
+        reason: String,
+        /// What to do.
+        next: String,
+    },
     /// The request may have been received, and nobody knows whether it took effect. The text says why.
     Lost(String),
     /// An answer came, but its body is longer than was asked for; status and headers are here, the body
@@ -25,6 +33,7 @@ impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSent(reason) | Self::Lost(reason) => f.write_str(reason),
+            Self::Barred { reason, next } => write!(f, "{reason}; {next}"),
             Self::TooLarge(reply) => write!(f, "its answer (HTTP {}) is too large to be read", reply.status),
         }
     }
@@ -43,12 +52,12 @@ pub(super) fn no_client() -> Transport {
 }
 
 /// Tells a request that never left from one that may have been received.
-pub(super) fn classify(error: &reqwest::Error) -> Transport {
+pub(super) fn classify(error: &reqwest::Error, names: &Names) -> Transport {
     if error.is_builder() {
         return unusable_url();
     }
     if error.is_connect() {
-        return Transport::NotSent(not_connected(error));
+        return not_connected(error, names);
     }
     Transport::Lost(if error.is_timeout() {
         "no answer came in time".to_owned()
@@ -67,50 +76,63 @@ pub(super) fn broken_body(error: &io::Error) -> String {
     "the connection broke in the middle of the answer".to_owned()
 }
 
-fn not_connected(error: &reqwest::Error) -> String {
+fn not_connected(error: &reqwest::Error, names: &Names) -> Transport {
+    if let (Some(source), Some(fault)) = (&names.proxy_source, chain(error).find(|cause| is_tunnel(*cause))) {
+        let what = one_line(&names.proxy);
+        let (reason, next) = at_proxy(fault, what.starts_with("https:"));
+        return Transport::Barred {
+            reason: format!("the proxy {what} {reason}"),
+            next: format!("check {source}{next}"),
+        };
+    }
     if let Some(reason) = chain(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return tls(reason);
+        return tls::barred(reason, names.bundle.as_deref());
     }
-    if error.is_dns() {
-        return "its host name could not be resolved".to_owned();
-    }
-    if error.is_timeout() {
-        return "no connection could be made in time".to_owned();
-    }
-    match chain(error).find_map(kind) {
-        Some(ErrorKind::ConnectionRefused) => "it refused the connection".to_owned(),
-        Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
-            "it cannot be reached from here".to_owned()
+    Transport::NotSent(if error.is_dns() {
+        "its host name could not be resolved".to_owned()
+    } else if error.is_timeout() {
+        match &names.proxy_source {
+            Some(source) => format!(
+                "no connection could be made in time (the proxy {} is set by {source})",
+                one_line(&names.proxy)
+            ),
+            None => "no connection could be made in time".to_owned(),
         }
-        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
-            "it closed the connection before TLS was set up".to_owned()
+    } else {
+        match chain(error).find_map(kind) {
+            Some(ErrorKind::ConnectionRefused) => "it refused the connection".to_owned(),
+            Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) => {
+                "it cannot be reached from here".to_owned()
+            }
+            Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+                "it closed the connection before TLS was set up".to_owned()
+            }
+            _ => format!("no connection could be made ({})", deepest(error)),
         }
-        _ => format!("no connection could be made ({})", deepest(error)),
-    }
+    })
 }
 
-fn tls(error: &rustls::Error) -> String {
-    use CertificateError as C;
-    if let rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) = error {
-        return "it does not speak TLS there: check the port, or write http:// for a server of this machine that has none"
-            .to_owned();
+/// Whether this is what the client reports when a proxy does not lead on. Its type cannot be named here; a test
+/// with a proxy that is not there holds the text.
+fn is_tunnel(error: &(dyn Error + 'static)) -> bool {
+    error.to_string().starts_with("tunnel error: ")
+}
+
+/// What the proxy did, and what there is to check beside what set it.
+fn at_proxy(error: &(dyn Error + 'static), over_tls: bool) -> (&'static str, &'static str) {
+    let text = error.to_string();
+    if text.ends_with("proxy authorization required") {
+        return ("wants a user and a password, or others", ": http://USER:PASSWORD@HOST:PORT");
     }
-    let rustls::Error::InvalidCertificate(reason) = error else {
-        return format!("TLS failed: {}", one_line(&error.to_string()));
-    };
-    let what = match reason {
-        C::Expired | C::ExpiredContext { .. } => "has expired, or the clock of this machine is wrong",
-        C::NotValidYet | C::NotValidYetContext { .. } => {
-            "is not valid yet, or the clock of this machine is wrong"
-        }
-        C::NotValidForName | C::NotValidForNameContext { .. } => "was issued for another host name",
-        C::UnknownIssuer => {
-            "comes from an authority that is not trusted here (set caBundle if it is one of your own)"
-        }
-        C::Revoked => "has been revoked",
-        _ => return format!("its TLS certificate was not accepted: {}", one_line(&error.to_string())),
-    };
-    format!("its TLS certificate {what}")
+    if text.ends_with("unsuccessful") {
+        return ("did not lead to that server", ", and whether that proxy lets you reach it");
+    }
+    match chain(error).find_map(kind) {
+        Some(ErrorKind::ConnectionRefused) => ("refused the connection", ", and whether that proxy runs"),
+        _ if over_tls => ("cannot be spoken to over TLS", ": most proxies are written with http://"),
+        Some(ErrorKind::TimedOut) => ("did not answer in time", ", and whether that proxy runs"),
+        _ => ("could not be reached or did not answer as one", ", and whether that proxy runs"),
+    }
 }
 
 fn kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {

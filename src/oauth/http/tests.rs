@@ -24,7 +24,7 @@ fn get(http: &Http, url: &str) -> Result<Reply, Transport> {
 
 fn not_sent(outcome: Result<Reply, Transport>) -> String {
     match outcome {
-        Err(Transport::NotSent(reason)) => reason,
+        Err(fault @ (Transport::NotSent(_) | Transport::Barred { .. })) => fault.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -169,6 +169,40 @@ fn an_expired_certificate_and_one_of_another_host_are_named_case_20() {
     assert!(reason.contains("another host name"), "{reason}");
 }
 
+/// What a server that shows this certificate comes to, with this file of authorities.
+fn shown(certificate: &str, authorities: Option<&str>) -> Result<Reply, Transport> {
+    let url = format!("https://{}/", https(certificate));
+    match authorities {
+        Some(file) => get(&trusting(Path::new(TESTDATA).join(file)).unwrap(), &url),
+        None => get(&testing::http(), &url),
+    }
+}
+
+#[test]
+fn a_certificate_of_any_other_fault_is_refused_in_plain_words_case_20() {
+    for (certificate, authorities, says) in [
+        ("self-ca.pem", None, "CA:TRUE"),
+        ("self-ca.pem", Some("self-ca.pem"), "CA:TRUE"),
+        ("self-sha1.pem", Some("self-sha1.pem"), "SHA-256"),
+        ("self-client.pem", Some("self-client.pem"), "serverAuth"),
+        ("self.pem", None, "set `defaults.caBundle`"),
+        ("self.pem", Some("authority.pem"), "beside what is there"),
+    ] {
+        let reason = not_sent(shown(certificate, authorities));
+        assert!(
+            reason.starts_with("its TLS certificate") && reason.contains(says),
+            "{certificate}: {reason}"
+        );
+        let debugged = ["Error", "Context", "{", "[", "EndEntity"].iter().any(|text| reason.contains(text));
+        assert!(!debugged, "{certificate}: {reason}");
+    }
+}
+
+#[test]
+fn a_certificate_as_the_advice_has_it_made_works_from_the_bundle() {
+    assert_eq!(shown("self.pem", Some("self.pem")).unwrap().text().as_str(), "hello");
+}
+
 #[test]
 fn a_server_that_speaks_no_tls_was_not_sent_anything_case_20() {
     let server = Scripted::always(200, "text/plain", "hello");
@@ -184,6 +218,14 @@ fn a_bad_bundle_is_a_fault_of_the_configuration_that_names_the_key() {
         assert_eq!(failure.code, Code::ConfigInvalid, "{bad}");
         assert!(failure.message.contains("`caBundle`") && failure.message.contains(bad), "{failure}");
     }
+    let network = Network {
+        ca_bundle: Some("/nowhere/ca.pem".into()),
+        ca_bundle_source: Some("`SSL_CERT_FILE` of the environment".to_owned()),
+        ..Network::default()
+    };
+    let failure = Http::new(&network, Limits::PLAIN).unwrap_err();
+    let starts = "`SSL_CERT_FILE` of the environment, /nowhere/ca.pem, cannot be read";
+    assert!(failure.message.starts_with(starts), "{failure}");
 }
 
 #[test]
@@ -196,13 +238,38 @@ fn a_bad_proxy_is_a_fault_of_the_configuration_that_shows_no_password() {
     }
 }
 
+fn behind(proxy: &str) -> Http {
+    let source = Some("`HTTPS_PROXY` of the environment".to_owned());
+    let network = Network { proxy: Some(Secret::new(proxy)), proxy_source: source, ..Network::default() };
+    Http::new(&network, Limits::PLAIN).unwrap()
+}
+
+#[test]
+fn a_proxy_that_is_not_there_or_does_not_lead_on_is_named_without_its_password() {
+    let dead = format!("127.0.0.1:{}", closed_port());
+    let reason = not_sent(get(&behind(&format!("http://user:CANARY@{dead}")), "https://mcp.invalid/"));
+    let expected = format!(
+        "the proxy http://{dead} refused the connection; check `HTTPS_PROXY` of the environment, and whether that \
+         proxy runs"
+    );
+    assert_eq!(reason, expected);
+    for (status, says) in [(407, "wants a user and a password"), (403, "did not lead to that server")] {
+        let proxy = Scripted::start(move |_, _| headed(status, "X", "y"));
+        let reason = not_sent(get(&behind(&proxy.url("")), "https://mcp.invalid/"));
+        assert!(reason.contains(says) && reason.contains("`HTTPS_PROXY`"), "{reason}");
+    }
+    let plain = Scripted::always(200, "text/plain", "hello");
+    let reason = not_sent(get(&behind(&plain.url("").replace("http:", "https:")), "https://mcp.invalid/"));
+    assert!(reason.starts_with("the proxy https://") && reason.contains("TLS"), "{reason}");
+}
+
 /// What a proxy on loopback is asked to connect to when `host` is asked for.
 fn asked_of_the_proxy(no_proxy: Option<&str>, host: &str) -> Vec<Seen> {
     let proxy = Scripted::start(|_, _| headed(502, "X", "y"));
     let network = Network {
         proxy: Some(Secret::new(proxy.url("").replace("http://", "http://user:p%40ss@"))),
         no_proxy: no_proxy.map(str::to_owned),
-        ca_bundle: None,
+        ..Network::default()
     };
     let http = Http::new(&network, Limits::PLAIN).unwrap();
     not_sent(get(&http, &format!("https://{host}/path?query=1")));

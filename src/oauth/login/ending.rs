@@ -12,7 +12,7 @@ use crate::text::one_line;
 /// # Errors
 /// As [`super::authorize`] says.
 pub(super) fn code_of(ended: Ended, server: &Server, issuer: Option<&str>) -> Outcome<Secret> {
-    let login = format!("run `mcp-credential login {}`", one_line(&server.name));
+    let login = login_again(server);
     match ended {
         Ended::Code(code) => Ok(code),
         Ended::Denied { error, description } => Err(denied(&error, description.as_deref(), &login)),
@@ -30,6 +30,22 @@ pub(super) fn code_of(ended: Ended, server: &Server, issuer: Option<&str>) -> Ou
             Err(Failure::new(Code::InteractionRequired, what))
         }
     }
+}
+
+/// The command that begins such a login anew, in the same way.
+fn login_again(server: &Server) -> String {
+    let option = if server.callback.pasted { " --paste" } else { "" };
+    format!("run `mcp-credential login {}{option}`", one_line(&server.name))
+}
+
+/// Nothing of what was pasted was the address of this login.
+pub(super) fn none_pasted(server: &Server, lines: u32, redirect_uri: &str) -> Failure {
+    let (login, start) = (login_again(server), one_line(redirect_uri));
+    let what = format!(
+        "none of the {lines} lines that were pasted was the address of this login, which begins with {start}; {login} and \
+         paste the whole address at which the browser ends"
+    );
+    Failure::new(Code::InteractionRequired, what)
 }
 
 /// A page that refuses the redirect URI sends nobody back here, so this cannot be told when it happens.
@@ -167,6 +183,20 @@ mod tests {
         };
         assert!(open(Some("id"), None, 0) && open(None, Some("https://a.example/c"), 0));
         assert!(!open(None, None, 0) && !open(Some("id"), None, 7));
+    }
+
+    #[test]
+    fn a_login_by_paste_is_begun_anew_by_paste() {
+        let callback = crate::config::Callback { pasted: true, ..Default::default() };
+        let server = Server { name: "demo".to_owned(), callback, ..Server::default() };
+        let denied = Ended::Denied { error: "access_denied".to_owned(), description: None };
+        for ended in [Ended::TimedOut, Ended::Cancelled, denied] {
+            let failure = code_of(ended, &server, None).unwrap_err();
+            assert!(failure.message.contains("run `mcp-credential login demo --paste`"), "{failure}");
+        }
+        let failure = none_pasted(&server, 10, "http://127.0.0.1/callback");
+        assert!(failure.message.contains("run `mcp-credential login demo --paste`"), "{failure}");
+        assert_eq!(failure.code, Code::InteractionRequired);
     }
 
     #[test]

@@ -55,12 +55,15 @@ pub(super) fn not_the_address(terminal: &mut dyn Write, redirect_uri: &str) {
 /// Whether a browser was opened.
 pub(super) fn opened(terminal: &mut dyn Write, result: &Result<(), String>) {
     let text = match result {
-        Ok(()) => "Your browser was asked to open it.\n".to_owned(),
+        // Whether it came is not known: what was started may fail later.
+        Ok(()) => "A browser was asked to open it; if none appears, open the address yourself.\n".to_owned(),
         Err(why) => format!("No browser was opened ({}): open the address yourself.\n", one_line(why)),
     };
     write(terminal, &text);
 }
 
+/// Every text begins as all lines of this program do.
 fn write(terminal: &mut dyn Write, text: &str) {
+    let text = format!("mcp-credential: {text}");
     let _ = terminal.write_all(text.as_bytes()).and_then(|()| terminal.flush());
 }

@@ -85,3 +85,19 @@ fn what_cannot_be_read_now_is_told_from_damage_and_from_missing_rights() {
         assert_eq!(code(errno), Code::InsecureStorage, "{errno}");
     }
 }
+
+#[test]
+fn a_place_that_cannot_be_written_to_names_what_chooses_another_and_a_full_one_does_not() {
+    let told = |errno: Errno| unwritable(Path::new("/.mcp-credential"), &errno.into());
+    for errno in [Errno::ACCESS, Errno::PERM, Errno::ROFS] {
+        let failure = told(errno);
+        assert_eq!(failure.code, Code::CacheUnwritable, "{failure}");
+        assert!(failure.message.contains("`MCP_CREDENTIAL_HOME`"), "{failure}");
+        assert!(!failure.message.contains("space"), "{failure}");
+    }
+    for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG] {
+        let failure = told(errno);
+        assert!(failure.message.contains("free the space"), "{failure}");
+        assert!(!failure.message.contains("MCP_CREDENTIAL_HOME"), "{failure}");
+    }
+}
