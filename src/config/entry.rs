@@ -8,7 +8,7 @@ use super::keys::{self, Key, Section};
 use super::node::{Members, Node, repeated};
 use crate::failure::{Failure, Outcome};
 use crate::text::one_line;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a value was stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Stated {
 
 /// The place of an entry, for messages.
 pub(super) struct Locus {
-    file: String,
+    file: PathBuf,
     /// The name of the entry; `None` for mcp-oauth2-proxy's format, which has one entry and no name.
     name: Option<String>,
     /// The keys whose values were typed as options.
@@ -36,12 +36,17 @@ pub(super) struct Locus {
 impl Locus {
     /// An entry of `servers` in `file`, or the whole of a file in mcp-oauth2-proxy's format.
     pub fn new(file: &Path, name: Option<&str>) -> Self {
-        Self { file: one_line(&file.to_string_lossy()), name: name.map(one_line), typed: Vec::new() }
+        Self { file: file.to_owned(), name: name.map(one_line), typed: Vec::new() }
     }
 
     /// An entry that is about to be written to `file`, with the values of these keys as they were typed.
     pub fn typed(file: &Path, name: &str, typed: Vec<String>) -> Self {
         Self { typed, ..Self::new(file, Some(name)) }
+    }
+
+    /// The file as messages name it.
+    fn file(&self) -> String {
+        one_line(&self.file.to_string_lossy())
     }
 
     /// The dotted path of a key below the entry.
@@ -68,11 +73,11 @@ impl Locus {
             (Section::Discovery, true) => format!("oauth2.discovery.{}", key.name),
             (Section::Discovery, false) => format!("discovery.{}", key.name),
         };
-        format!("`{}` in {}", self.path(&below), self.file)
+        format!("`{}` in {}", self.path(&below), self.file())
     }
 
     fn complain(&self, below: &str, problem: &str) -> Failure {
-        invalid(format!("`{}` in {} {problem}", self.path(below), self.file))
+        invalid(format!("`{}` in {} {problem}", self.path(below), self.file()))
     }
 
     fn members(&self, below: &str, node: Node) -> Outcome<Members> {

@@ -46,7 +46,7 @@ pub fn endpoint(text: &str) -> Result<Url, String> {
     if !matches!(url.scheme(), "https" | "http") {
         return Err(format!("its scheme is `{}`, not https", url.scheme()));
     }
-    if url.host().is_none_or(|host| host.to_string().is_empty()) {
+    if url.host_str().is_none_or(str::is_empty) {
         return Err("it has no host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
@@ -116,6 +116,10 @@ pub fn origin(url: &Url) -> String {
 /// a substring or a pattern. A text that is no URL equals nothing.
 #[must_use]
 pub fn same_server(one: &str, other: &str) -> bool {
+    // The usual case, at half the price.
+    if one == other {
+        return Url::parse(one).is_ok_and(|url| url.fragment().is_none());
+    }
     matches!((Url::parse(one), Url::parse(other)), (Ok(one), Ok(other))
         if one.fragment().is_none() && other.fragment().is_none() && one == other)
 }
