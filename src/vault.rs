@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest pause between two looks at the record; the shortest is seven tenths of it.
+/// The longest pause between two looks at the record; the shortest is four fifths of it.
 const PAUSE: Duration = Duration::from_millis(25);
 /// The same for a wait that has lasted: many waiters that look often cost more than they gain by it.
 const LONG_PAUSE: Duration = Duration::from_millis(250);
@@ -175,12 +175,12 @@ pub fn pause(deadline: Instant) {
     sleep_about(PAUSE, deadline);
 }
 
-/// Sleeps for a time between seven tenths of `longest` and all of it, so that waiters do not march in step.
+/// Sleeps for a time between four fifths of `longest` and all of it, so that waiters do not march in step.
 fn sleep_about(longest: Duration, deadline: Instant) {
     let mut random = [0_u8; 1];
     // Without random bytes everyone waits equally long.
     let _ = getrandom::fill(&mut random);
-    let wait = longest.mul_f64(0.7 + 0.3 * f64::from(random[0]) / 255.0);
+    let wait = longest.mul_f64(0.8 + 0.2 * f64::from(random[0]) / 255.0);
     thread::sleep(wait.min(deadline.saturating_duration_since(Instant::now())));
 }
 
