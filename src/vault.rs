@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest pause between two looks at the record; the shortest is two fifths of it.
+/// The longest pause between two looks at the record; the shortest is four fifths of it.
 const PAUSE: Duration = Duration::from_millis(25);
 /// The same for a wait that has lasted: many waiters that look often cost more than they gain by it.
 const LONG_PAUSE: Duration = Duration::from_millis(250);
@@ -97,6 +97,13 @@ impl<'a> StoreVault<'a> {
         record.as_ref().map_or(Ok(()), |record| binding::check(self.server, &record.clear))?;
         Ok(record)
     }
+
+    /// Whether there is another record than that of the last look, or the lock was to be had. It is let go at once, so
+    /// that none but a redemption ever holds it; what is wrong with it is for the next try to say.
+    fn has_moved(&self) -> bool {
+        let seen = self.seen.borrow().as_ref().map(|(stamp, _)| *stamp);
+        self.slot.stamp() != seen || !matches!(self.try_lock(), Ok(None))
+    }
 }
 
 impl Vault for StoreVault<'_> {
@@ -147,8 +154,14 @@ impl Vault for StoreVault<'_> {
         self.work(lock, Task::Renew { generation: generation.to_owned(), challenge }, deadline)
     }
 
+    /// Sixty-four waiters wake up hundreds of times a second, so a look at what has not changed does next to nothing.
     fn pause(&self, deadline: Instant) {
-        sleep_about(longest_pause(self.began.elapsed()), deadline);
+        loop {
+            sleep_about(longest_pause(self.began.elapsed()), deadline);
+            if Instant::now() >= deadline || self.has_moved() {
+                return;
+            }
+        }
     }
 }
 
@@ -162,18 +175,42 @@ pub fn pause(deadline: Instant) {
     sleep_about(PAUSE, deadline);
 }
 
-/// Sleeps for a time between two fifths of `longest` and all of it, so that waiters do not march in step.
+/// Sleeps for a time between four fifths of `longest` and all of it, so that waiters do not march in step.
 fn sleep_about(longest: Duration, deadline: Instant) {
     let mut random = [0_u8; 1];
     // Without random bytes everyone waits equally long.
     let _ = getrandom::fill(&mut random);
-    let wait = longest.mul_f64(0.4 + 0.6 * f64::from(random[0]) / 255.0);
+    let wait = longest.mul_f64(0.8 + 0.2 * f64::from(random[0]) / 255.0);
     thread::sleep(wait.min(deadline.saturating_duration_since(Instant::now())));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::Folder;
+
+    #[test]
+    fn a_waiter_goes_on_waiting_until_there_is_another_record_or_the_lock_is_free() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        let (server, network) = (Server::default(), Network::default());
+        let environment = Environment::from_pairs::<String, String>([]);
+        let vault = StoreVault::new(&slot, &server, &network, &environment);
+        let held = slot.token_lock().try_take().unwrap().unwrap();
+        let in_time = |seconds| {
+            let deadline = Instant::now() + Duration::from_secs(seconds);
+            vault.pause(deadline);
+            Instant::now() < deadline
+        };
+        assert!(!in_time(1), "nothing has moved");
+        std::fs::write(slot.record_path(), "{}").unwrap();
+        assert!(in_time(30), "there is a record now");
+        std::fs::remove_file(slot.record_path()).unwrap();
+        drop(held);
+        assert!(in_time(30), "the lock is free");
+        assert!(vault.try_lock().unwrap().is_some(), "and was not kept");
+    }
 
     #[test]
     fn a_wait_that_lasts_is_looked_at_less_often_but_never_seldom() {

@@ -43,7 +43,8 @@ pub trait Vault {
     /// Renews the token of `generation`, and hands the lock over for it.
     fn redeem(&self, lock: Self::Lock, generation: &str, deadline: Instant) -> Redeemed;
 
-    /// Waits a moment for another process, or until `deadline`.
+    /// Waits until another process has moved on, or until `deadline`: until there is another record than that of the
+    /// last look, or the lock is to be had. May end earlier.
     fn pause(&self, deadline: Instant);
 }
 

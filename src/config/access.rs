@@ -23,14 +23,13 @@ pub(super) fn refuse_open_to_all(text: &Text, file: &Path) -> Outcome<()> {
 
 /// What is worth a warning: others may change the file, or read a secret in it.
 pub(super) fn warning(text: &Text, file: &Path, has_secret: bool) -> Option<String> {
+    let (what, who, mode) = match mode(text) {
+        mode if mode & 0o020 != 0 => ("change", "the group", "go-w"),
+        mode if mode & 0o044 != 0 && has_secret => ("read the secret in", "others", "600"),
+        _ => return None,
+    };
     let shown = path_line(file);
-    if mode(text) & 0o020 != 0 {
-        return Some(format!("the group may change the configuration file {shown}; run: chmod go-w {shown}"));
-    }
-    let exposed = has_secret && mode(text) & 0o044 != 0;
-    exposed.then(|| {
-        format!("others may read the secret in the configuration file {shown}; run: chmod 600 {shown}")
-    })
+    Some(format!("{who} may {what} the configuration file {shown}; run: chmod {mode} {shown}"))
 }
 
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use super::keys::{self, Key, Section};
 use super::node::{Members, Node, repeated};
 use crate::failure::{Failure, Outcome};
 use crate::text::{one_line, path_line};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where a value was stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Stated {
 
 /// The place of an entry, for messages.
 pub(super) struct Locus {
-    file: String,
+    file: PathBuf,
     /// The name of the entry; `None` for mcp-oauth2-proxy's format, which has one entry and no name.
     name: Option<String>,
     /// The keys whose values were typed as options of `add`; `None` where nothing is added.
@@ -57,12 +57,17 @@ pub(crate) const OPTIONS: [&str; 17] = [
 impl Locus {
     /// An entry of `servers` in `file`, or the whole of a file in mcp-oauth2-proxy's format.
     pub fn new(file: &Path, name: Option<&str>) -> Self {
-        Self { file: path_line(file), name: name.map(one_line), typed: None }
+        Self { file: file.to_owned(), name: name.map(one_line), typed: None }
     }
 
     /// An entry that is about to be written to `file`, with the values of these keys as they were typed.
     pub fn typed(file: &Path, name: &str, typed: Vec<String>) -> Self {
         Self { typed: Some(typed), ..Self::new(file, Some(name)) }
+    }
+
+    /// The file as messages name it.
+    fn file(&self) -> String {
+        path_line(&self.file)
     }
 
     /// The dotted path of a key below the entry.
@@ -89,7 +94,7 @@ impl Locus {
             (Section::Discovery, true) => format!("oauth2.discovery.{}", key.name),
             (Section::Discovery, false) => format!("discovery.{}", key.name),
         };
-        format!("`{}` in {}", self.path(&below), self.file)
+        format!("`{}` in {}", self.path(&below), self.file())
     }
 
     /// Whether the entry is about to be added; the environment is no part of it.
@@ -103,7 +108,7 @@ impl Locus {
     }
 
     fn complain(&self, below: &str, problem: &str) -> Failure {
-        invalid(format!("`{}` in {} {problem}", self.path(below), self.file))
+        invalid(format!("`{}` in {} {problem}", self.path(below), self.file()))
     }
 
     fn members(&self, below: &str, node: Node) -> Outcome<Members> {

@@ -16,6 +16,9 @@ use std::path::Path;
 /// `config_invalid` that names the key.
 pub(super) fn source(merged: &mut Merged, setting: Setting, env: &Environment) -> Outcome<SecretSource> {
     let key = setting.key();
+    if merged.beginning_with(key).is_none() {
+        return Ok(SecretSource::new(setting, SecretPlace::None));
+    }
     let mut given = Vec::new();
     if let Some(value) = merged.text(key)? {
         given.push(SecretPlace::Value(Secret::new(value)));

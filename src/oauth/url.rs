@@ -46,7 +46,7 @@ pub fn endpoint(text: &str) -> Result<Url, String> {
     if !matches!(url.scheme(), "https" | "http") {
         return Err(format!("its scheme is `{}`, not https", url.scheme()));
     }
-    if url.host().is_none_or(|host| host.to_string().is_empty()) {
+    if url.host_str().is_none_or(str::is_empty) {
         return Err("it has no host".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {

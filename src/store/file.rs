@@ -11,6 +11,10 @@ use std::path::Path;
 
 /// The largest file of ours that is read, in bytes.
 pub const SIZE_LIMIT: u64 = 512 * 1024;
+/// Room for a file whose size is not known, in bytes.
+const SMALL_FILE: u64 = 4096;
+/// Room in which the end of a file is looked for, in bytes: with less than 32 the library takes a buffer of its own.
+const LAST_LOOK: usize = 64;
 
 /// Opens `path` for reading: no link is followed, and a FIFO or device does not block. The file must be a
 /// regular one of ours; a mode that is open to others is tightened to 0600.
@@ -21,6 +25,11 @@ pub const SIZE_LIMIT: u64 = 512 * 1024;
 /// `insecure_storage` for links, other kinds of files, foreign owners and missing rights, `cache_damaged` for a
 /// file that is too large, `unavailable` for one that cannot be opened now.
 pub fn open_private(path: &Path) -> Outcome<Option<File>> {
+    Ok(open_checked(path)?.map(|(file, _)| file))
+}
+
+/// An open private file and its size.
+fn open_checked(path: &Path) -> Outcome<Option<(File, u64)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
@@ -29,7 +38,7 @@ pub fn open_private(path: &Path) -> Outcome<Option<File>> {
     };
     let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
     check_private(path, &file, &metadata)?;
-    Ok(Some(file))
+    Ok(Some((file, metadata.len())))
 }
 
 /// A signal may interrupt an open on a file system that is slow to answer.
@@ -73,8 +82,8 @@ fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
 /// # Errors
 /// Those of [`open_private`], and `unavailable` when reading fails.
 pub fn read_private(path: &Path) -> Outcome<Option<Vec<u8>>> {
-    let Some(mut file) = open_private(path)? else { return Ok(None) };
-    read_open(path, &mut file).map(Some)
+    let Some((mut file, size)) = open_checked(path)? else { return Ok(None) };
+    read_rest(path, &mut file, size).map(Some)
 }
 
 /// The rest of an open private file, with the size limit.
@@ -82,7 +91,14 @@ pub fn read_private(path: &Path) -> Outcome<Option<Vec<u8>>> {
 /// # Errors
 /// `unavailable` when reading fails.
 pub fn read_open(path: &Path, file: &mut File) -> Outcome<Vec<u8>> {
-    let mut content = Vec::with_capacity(4096);
+    read_rest(path, file, SMALL_FILE)
+}
+
+/// Room for `size` bytes and a last look is made at once: the library leaves no copy behind by growing the buffer or by
+/// reading into one of its own, and the caller has no more to wipe than need be.
+fn read_rest(path: &Path, file: &mut File, size: u64) -> Outcome<Vec<u8>> {
+    let room = usize::try_from(size.min(SIZE_LIMIT)).unwrap_or(0) + LAST_LOOK;
+    let mut content = Vec::with_capacity(room);
     file.take(SIZE_LIMIT).read_to_end(&mut content).map_err(|error| unreadable(path, &error))?;
     Ok(content)
 }
