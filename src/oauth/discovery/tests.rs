@@ -133,6 +133,15 @@ fn the_first_question_is_one_ping_without_a_token() {
 }
 
 #[test]
+fn every_request_for_metadata_says_which_revision_of_mcp_is_spoken_rule_5() {
+    let server = world(&[]);
+    let _ = run(&at(&server, "/mcp"));
+    let gets: Vec<Seen> = server.seen().into_iter().filter(|seen| seen.method == "GET").collect();
+    assert_eq!(gets.len(), 4);
+    assert!(gets.iter().all(|seen| seen.header("mcp-protocol-version") == Some("2025-11-25")), "{gets:?}");
+}
+
+#[test]
 fn with_a_challenge_at_hand_the_server_is_not_asked_again() {
     let server = sound();
     discover(&testing::http(), &at(&server, "/mcp"), Some(&challenge(None, None))).unwrap();
