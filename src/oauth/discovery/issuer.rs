@@ -57,6 +57,7 @@ pub(super) fn find(story: &Story, heard: &Heard, demanded: bool) -> Outcome<Auth
             }
             Err(failure) => failure,
         };
+        let failure = or_another(story, published, &candidate, failure);
         return story.go_on_without(failure).map(|()| AuthorizationServer::default());
     }
     without_metadata(story, heard, demanded, last)
@@ -80,6 +81,28 @@ fn others(published: Option<&Published>, candidate: &Candidate) -> Vec<String> {
     let listed = listed.flat_map(|published| &published.authorization_servers);
     let listed = listed.filter(|other| **other != candidate.identifier);
     listed.filter(|other| crate::oauth::url::endpoint(other).is_ok()).take(SHOWN).cloned().collect()
+}
+
+/// `failure` of `candidate` with the others that the MCP server names, and how to choose one of them.
+fn or_another(
+    story: &Story,
+    published: Option<&Published>,
+    candidate: &Candidate,
+    failure: Failure,
+) -> Failure {
+    let others = others(published, candidate).into_iter();
+    let others: Vec<String> =
+        others.filter(|other| identifier(story, &Candidate::named(other)).is_ok()).collect();
+    let Some(first) = others.first() else { return failure };
+    let names: Vec<String> = others.iter().map(|other| one_line(other)).collect();
+    let message = format!(
+        "{}; the MCP server names other authorization servers as well ({}): to choose {}, {}",
+        failure.message,
+        names.join(", "),
+        one_line(first),
+        story.allowing("issuer", &["--issuer", first])
+    );
+    Failure { message, ..failure }
 }
 
 fn one(story: &Story, candidate: &Candidate) -> Outcome<Result<AuthorizationServer, Nothing>> {
