@@ -171,7 +171,64 @@ fn a_flood_in_place_of_the_resource_metadata_is_not_taken_for_a_server_without_a
         server.clear_faults();
         let first = Endpoint::Path(server.document_path(Document::ResourcePath));
         server.fault(first, flood, Times::Always);
-        sandbox.login("demo").succeeds();
+        let refused = login_in_little_memory(&sandbox).ends("unavailable", 75);
+        assert!(
+            refused.stderr.contains("`metadataUrl`"),
+            "the next place does not stand in for it: {refused:?}"
+        );
+        assert_eq!(server.registrations().len(), 0);
+    }
+}
+
+/// Where metadata is only kept away, for example by a firewall: a credential of the configuration waits.
+#[test]
+fn no_credential_goes_to_a_guessed_endpoint_where_metadata_could_only_not_be_had_case_18() {
+    let broken = "{\"resource\":\"http";
+    let location = "/elsewhere".to_owned();
+    for fault in [
+        Fault::status(401),
+        Fault::body(403, "text/html", "<html>blocked"),
+        Fault::Redirect { code: 307, location },
+        Fault::body(200, "application/json", broken),
+    ] {
+        let clients = vec![Client::confidential("ours", "s3cret")];
+        let server = serve(Settings { clients, ..Settings::default() });
+        let seed = server.issue_refresh_family("ours", "").refresh_token;
+        let client = json!({"clientId": "ours", "clientSecret": "s3cret"});
+        let with = |more: Value| {
+            let mut oauth2 = client.clone();
+            oauth2.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Sandbox::configured(&server, &oauth2)
+        };
+        let homes = [with(json!({"grant": "client_credentials"})), with(json!({"refreshToken": seed}))];
+        for endpoint in [Endpoint::ResourceMetadata, Endpoint::ServerMetadata] {
+            server.fault(endpoint, fault.clone(), Times::Always);
+        }
+        for sandbox in &homes {
+            let refused = sandbox.run(&["get", "demo", "--timeout", "60"]).fails("unavailable", 75);
+            let place = format!("{}/.well-known/oauth-", server.origin());
+            assert!(refused.stderr.contains(&place) && refused.stderr.contains("try again"), "{refused:?}");
+        }
+        assert_eq!(server.token_requests().len(), 0, "{}", fault.name());
+        server.clear_faults();
+        for sandbox in &homes {
+            sandbox.forget_state();
+            sandbox.run(&["get", "demo", "--timeout", "60"]).succeeds();
+            assert_eq!(sandbox.clear()["issuer"], server.issuer(), "{}", fault.name());
+        }
+    }
+}
+
+#[test]
+fn a_fault_where_the_resource_metadata_is_leads_to_no_login_by_the_root_document_case_18() {
+    let server = server(3600);
+    let root = browser::get(&format!("{}{}", server.origin(), server.document_path(Document::ResourcePath)));
+    let root = Fault::body(200, "application/json", root.unwrap().body);
+    server.fault(Endpoint::Path(server.document_path(Document::ResourceRoot)), root, Times::Always);
+    let first = Endpoint::Path(server.document_path(Document::ResourcePath));
+    for fault in [Fault::status(503), Fault::body(200, "application/json", "{\"resource\":")] {
+        server.fault(first.clone(), fault, Times::Always);
+        assert!(is_refused(&server, "unavailable", 75).contains("`metadataUrl`"));
     }
 }
 

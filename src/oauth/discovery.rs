@@ -28,7 +28,7 @@ use crate::oauth::url::origin;
 use crate::text::{command_line, one_line};
 use explicit::Explicit;
 use metadata::AuthorizationServer;
-use resource::Published;
+use resource::{Heard, Published};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -129,16 +129,21 @@ fn find(
 }
 
 fn nothing_to_go_by(server: &Server) -> Failure {
-    let needed = match server.grant {
-        Grant::AuthorizationCode => "`authorizationUrl` and `tokenUrl`",
-        Grant::DeviceCode => "`deviceAuthorizationUrl` and `tokenUrl`",
-        Grant::EnterpriseManaged => "`issuer` and `tokenUrl`",
-        Grant::ClientCredentials | Grant::JwtBearer => "`tokenUrl`",
-    };
+    let needed = needed(server);
     Failure::new(
         Code::ConfigInvalid,
         format!("discovery is off: set {needed}, or turn `discovery.enabled` on"),
     )
+}
+
+/// The settings with which the grant of `server` needs no metadata.
+fn needed(server: &Server) -> &'static str {
+    match server.grant {
+        Grant::AuthorizationCode => "`authorizationUrl` and `tokenUrl`",
+        Grant::DeviceCode => "`deviceAuthorizationUrl` and `tokenUrl`",
+        Grant::EnterpriseManaged => "`issuer` and `tokenUrl`",
+        Grant::ClientCredentials | Grant::JwtBearer => "`tokenUrl`",
+    }
 }
 
 /// `resource` as the configuration wants it (rule 16: as published, else the server's URL).
@@ -196,23 +201,23 @@ impl<'a> Story<'a> {
 
     fn tell(&self, challenge: Option<&Challenge>) -> Outcome<Discovered> {
         let mut asked = ask::Asked { demanded: true, challenge: challenge.cloned() };
-        let published = match self.hear(&mut asked) {
-            Ok(published) => published,
+        let heard = match self.hear(&mut asked) {
+            Ok(heard) => heard,
             Err(failure) => {
                 self.go_on_without(failure)?;
                 // Nobody has named an authorization server, and none is guessed.
                 if self.server.issuer.is_none() {
                     return self.assemble(AuthorizationServer::default(), None, asked.challenge.as_ref());
                 }
-                None
+                Heard::default()
             }
         };
-        let found = issuer::find(self, published.as_ref(), asked.demanded)?;
-        self.assemble(found, published.as_ref(), asked.challenge.as_ref())
+        let found = issuer::find(self, &heard, asked.demanded)?;
+        self.assemble(found, heard.published.as_ref(), asked.challenge.as_ref())
     }
 
     /// What the MCP server publishes about itself, and its challenge where none is at hand.
-    fn hear(&self, asked: &mut ask::Asked) -> Outcome<Option<Published>> {
+    fn hear(&self, asked: &mut ask::Asked) -> Outcome<Heard> {
         if asked.challenge.is_none() {
             *asked = ask::ask(self)?;
         }

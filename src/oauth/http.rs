@@ -35,6 +35,10 @@ pub const METADATA_LIMIT: usize = 1024 * 1024;
 /// The largest answer of a token or registration endpoint that is read, in bytes.
 pub const TOKEN_LIMIT: usize = 64 * 1024;
 
+/// The revision of MCP that a request for metadata names. 2025-03-26 asks for the header there; 2025-06-18 and 2025-11-25
+/// want it in what an MCP server is asked at all, and later ones beside the same in a body, which a GET has not.
+const REVISION: HeaderValue = HeaderValue::from_static("2025-11-25");
+
 /// How long one request may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -173,7 +177,8 @@ impl Http {
         self.start(request).map(|response| head(&response))
     }
 
-    /// Fetches a metadata document: one GET that asks for JSON, at most [`METADATA_LIMIT`] bytes.
+    /// Fetches a metadata document: one GET that asks for JSON and says which MCP is spoken, at most
+    /// [`METADATA_LIMIT`] bytes.
     ///
     /// # Errors
     /// [`Transport`].
@@ -181,6 +186,7 @@ impl Http {
         let mut request = HttpRequest::new(Vec::new());
         *request.uri_mut() = uri(url)?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert("mcp-protocol-version", REVISION);
         self.send(request, METADATA_LIMIT)
     }
 

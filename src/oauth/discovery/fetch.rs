@@ -1,12 +1,14 @@
 //! Metadata documents from a list of places: the first that can be used.
 //!
-//! A place that has nothing (404, a web page, broken JSON, a redirect) is passed over. A server that has a fault
-//! (5xx, 429, a document without end) or cannot be reached is remembered, so that its bad moment is not taken for
-//! "there is no metadata".
+//! A place that has no document is passed over. Only 404, 405, 410 and a web page say that nothing is there; what else
+//! a place answers (401, 403, a redirect, another JSON document) is kept as a doubt. A server that has a fault (5xx,
+//! 429, a document without end, broken JSON) or cannot be reached is remembered, so that its bad moment is not taken
+//! for "there is no metadata".
 
 use super::Story;
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::http::{Reply, Transport};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -27,6 +29,15 @@ pub(super) enum Verdict<T> {
     Refuse(Failure),
 }
 
+/// What a fault at one place means for the places after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterFault {
+    /// They may be used: they are of the same issuer, whose identity is checked.
+    GoOn,
+    /// They are not looked at: they could say something else than the one that is out of order.
+    Stop,
+}
+
 /// A search that found nothing.
 #[derive(Default)]
 pub(super) struct Nothing {
@@ -38,6 +49,8 @@ pub(super) struct Nothing {
     pub(super) fault: Option<Failure>,
     /// Each place and what was there.
     pub(super) notes: Vec<String>,
+    /// Those of the notes that do not say that nothing is there.
+    pub(super) doubts: Vec<String>,
 }
 
 impl Nothing {
@@ -46,6 +59,16 @@ impl Nothing {
         self.suspect = self.suspect.take().or(later.suspect);
         self.is_unprotected |= later.is_unprotected;
         self.notes.extend(later.notes);
+        self.doubts.extend(later.doubts);
+    }
+
+    fn note(&mut self, place: &Url, why: &str) {
+        self.notes.push(format!("{}: {why}", shown(place)));
+    }
+
+    fn doubt(&mut self, place: &Url, why: &str) {
+        self.note(place, why);
+        self.doubts.extend(self.notes.last().cloned());
     }
 
     /// The failure that explains the search best, if it is more than "nothing was there".
@@ -56,7 +79,10 @@ impl Nothing {
 
 enum Place {
     Has(Document),
+    /// Nothing is there.
     Empty(String),
+    /// There is no document to be had, which says nothing of whether there is one.
+    Closed(String),
     Faulty(String, Option<u64>),
 }
 
@@ -67,32 +93,34 @@ enum Place {
 pub(super) fn first<T>(
     story: &Story,
     places: &[Url],
+    after_fault: AfterFault,
     judge: impl Fn(Document) -> Verdict<T>,
 ) -> Outcome<Result<T, Nothing>> {
     let mut nothing = Nothing::default();
     for place in places {
-        let note = match look(story, place)? {
+        match look(story, place)? {
             Place::Has(document) => match judge(document) {
                 Verdict::Use(found) => return Ok(Ok(found)),
                 Verdict::Refuse(failure) => return Err(failure),
-                Verdict::Pass(why) => why.to_owned(),
+                Verdict::Pass(why) => nothing.doubt(place, why),
                 Verdict::Suspect(failure) => {
                     nothing.suspect.get_or_insert(failure);
-                    continue;
                 }
                 Verdict::Unprotected(failure) => {
                     nothing.suspect.get_or_insert(failure);
                     nothing.is_unprotected = true;
-                    continue;
                 }
             },
-            Place::Empty(why) => why,
+            Place::Empty(why) => nothing.note(place, &why),
+            Place::Closed(why) => nothing.doubt(place, &why),
             Place::Faulty(why, wait) => {
+                nothing.doubt(place, &why);
                 nothing.fault.get_or_insert_with(|| unavailable(place, &why).retry_after(wait));
-                why
+                if after_fault == AfterFault::Stop {
+                    break;
+                }
             }
-        };
-        nothing.notes.push(format!("{}: {note}", shown(place)));
+        }
     }
     Ok(Err(nothing))
 }
@@ -100,8 +128,8 @@ pub(super) fn first<T>(
 fn look(story: &Story, place: &Url) -> Outcome<Place> {
     match story.web.document(place) {
         Ok(reply) => Ok(read(&reply)),
-        Err(Transport::TooLarge(reply)) => Ok(match read(&reply) {
-            Place::Faulty(why, wait) => Place::Faulty(why, wait),
+        Err(Transport::TooLarge(reply)) => Ok(match reply.status {
+            429 | 500.. => read(&reply),
             _ => Place::Faulty("the document is too large".to_owned(), None),
         }),
         Err(fault) => Err(unavailable(place, &fault.to_string())),
@@ -110,16 +138,40 @@ fn look(story: &Story, place: &Url) -> Outcome<Place> {
 
 fn read(reply: &Reply) -> Place {
     match reply.status {
-        200 => match serde_json::from_str(&reply.text()) {
-            Ok(document) => Place::Has(document),
-            Err(_) => Place::Empty("no JSON object".to_owned()),
-        },
-        status @ 300..=399 => Place::Empty(format!("HTTP {status}, a redirect, which is not followed")),
+        200 => document(reply),
+        status @ (404 | 405 | 410) => Place::Empty(format!("HTTP {status}")),
+        status @ 300..=399 => Place::Closed(format!("HTTP {status}, a redirect, which is not followed")),
         status @ (429 | 500..) => {
             Place::Faulty(format!("HTTP {status}"), reply.retry_after(crate::clock::now()))
         }
-        status => Place::Empty(format!("HTTP {status}")),
+        status => Place::Closed(format!("HTTP {status}")),
     }
+}
+
+/// A page says that nothing is there: many servers answer whatever is asked with one.
+fn document(reply: &Reply) -> Place {
+    let (text, is_json) = (reply.text(), says_json(reply));
+    let text = text.trim_start();
+    if let Ok(document) = serde_json::from_str(text) {
+        return Place::Has(document);
+    }
+    if !is_json && !text.starts_with(['{', '[']) {
+        return Place::Empty("a page and no JSON".to_owned());
+    }
+    // An object that is nested too deeply to be read is no better than half of one.
+    let is_whole = !text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok();
+    match (is_whole, is_json || text.starts_with('{')) {
+        (true, _) => Place::Closed("another JSON document".to_owned()),
+        (false, true) => Place::Faulty("broken JSON".to_owned(), None),
+        (false, false) => Place::Closed("no JSON, although it begins so".to_owned()),
+    }
+}
+
+/// Whether the media type is one of JSON (RFC 8259, section 11; RFC 6839, section 3.1).
+fn says_json(reply: &Reply) -> bool {
+    let kind = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.ends_with("/json") || kind.ends_with("+json")
 }
 
 fn unavailable(place: &Url, why: &str) -> Failure {

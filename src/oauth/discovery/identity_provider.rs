@@ -3,7 +3,7 @@
 //!
 //! The configuration names the provider, so nothing that an MCP server says decides where the ID token goes.
 
-use super::fetch::{Document, Verdict, first};
+use super::fetch::{AfterFault, Document, Verdict, first};
 use super::issuer::places;
 use super::resource::texts;
 use super::{Story, Web};
@@ -39,7 +39,8 @@ pub fn exchange(web: &dyn Web, server: &Server, issuer: &str) -> Outcome<Exchang
         Failure { message, ..failure }.of_server(&server.name)
     };
     let story = Story::new(web, server, &[])?;
-    let found = first(&story, &places(&url), |document| judge(server, &url, issuer, &document));
+    let judge = |document| judge(server, &url, issuer, &document);
+    let found = first(&story, &places(&url), AfterFault::GoOn, judge);
     match found.map_err(told)? {
         Ok(exchange) => Ok(exchange),
         Err(nothing) => {

@@ -1,10 +1,10 @@
 //! Which authorization server, and where its metadata is (RFC 8414, section 3; `OpenID` Connect Discovery,
 //! section 4; the fallback of MCP 2025-03-26).
 
-use super::Story;
-use super::fetch::{Document, Nothing, Verdict, first};
+use super::fetch::{AfterFault, Document, Nothing, Verdict, first};
 use super::metadata::{self, AuthorizationServer};
-use super::resource::Published;
+use super::resource::{Heard, Published};
+use super::{Story, needed};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::known;
 use crate::oauth::url::origin;
@@ -28,47 +28,51 @@ struct Candidate {
     pinned: bool,
 }
 
+impl Candidate {
+    /// One that the MCP server names.
+    fn named(identifier: &str) -> Self {
+        Self { identifier: identifier.to_owned(), guessed: false, pinned: false }
+    }
+}
+
 /// The metadata of the authorization server to use. `demanded` tells whether the MCP server asked for
 /// credentials at all; without that, endpoints are not guessed.
 ///
 /// # Errors
 /// `untrusted_server` where what was found must not be used, `unavailable` where nothing was found or a
 /// server has a fault.
-pub(super) fn find(
-    story: &Story,
-    published: Option<&Published>,
-    demanded: bool,
-) -> Outcome<AuthorizationServer> {
+pub(super) fn find(story: &Story, heard: &Heard, demanded: bool) -> Outcome<AuthorizationServer> {
+    let published = heard.published.as_ref();
     let mut last = Nothing::default();
     for candidate in candidates(story, published) {
-        let nothing = match one(story, &candidate) {
+        let failure = match one(story, &candidate) {
             Ok(Ok(found)) => {
                 return Ok(AuthorizationServer { others: others(published, &candidate), ..found });
             }
-            Ok(Err(nothing)) => nothing,
-            Err(failure) => return story.go_on_without(failure).map(|()| AuthorizationServer::default()),
+            // A server with a fault is not passed over: its tokens would belong to another one.
+            Ok(Err(Nothing { fault: Some(fault), suspect: None, .. })) => fault,
+            Ok(Err(nothing)) => {
+                last.add(nothing);
+                continue;
+            }
+            Err(failure) => failure,
         };
-        // A server with a fault is not passed over: its tokens would belong to another one.
-        if let (Some(fault), None) = (&nothing.fault, &nothing.suspect) {
-            return story.go_on_without(fault.clone()).map(|()| AuthorizationServer::default());
-        }
-        last.add(nothing);
+        let failure = or_another(story, published, &candidate, failure);
+        return story.go_on_without(failure).map(|()| AuthorizationServer::default());
     }
-    without_metadata(story, published, demanded, last)
+    without_metadata(story, heard, demanded, last)
 }
 
 /// The configured issuer; else the published ones in their order; else the MCP server's own origin.
 fn candidates(story: &Story, published: Option<&Published>) -> Vec<Candidate> {
-    let candidate =
-        |identifier: &String| Candidate { identifier: identifier.clone(), guessed: false, pinned: false };
     if let Some(issuer) = &story.server.issuer {
-        return vec![Candidate { pinned: true, ..candidate(issuer) }];
+        return vec![Candidate { pinned: true, ..Candidate::named(issuer) }];
     }
     let listed = published.map_or(&[][..], |published| &published.authorization_servers);
     if listed.is_empty() {
-        return vec![Candidate { guessed: true, ..candidate(&origin(&story.url)) }];
+        return vec![Candidate { guessed: true, ..Candidate::named(&origin(&story.url)) }];
     }
-    listed.iter().take(TRIED).map(candidate).collect()
+    listed.iter().take(TRIED).map(|listed| Candidate::named(listed)).collect()
 }
 
 /// What else the MCP server names, where the choice was ours.
@@ -79,13 +83,35 @@ fn others(published: Option<&Published>, candidate: &Candidate) -> Vec<String> {
     listed.filter(|other| crate::oauth::url::endpoint(other).is_ok()).take(SHOWN).cloned().collect()
 }
 
+/// `failure` of `candidate` with the others that the MCP server names, and how to choose one of them.
+fn or_another(
+    story: &Story,
+    published: Option<&Published>,
+    candidate: &Candidate,
+    failure: Failure,
+) -> Failure {
+    let others = others(published, candidate).into_iter();
+    let others: Vec<String> =
+        others.filter(|other| identifier(story, &Candidate::named(other)).is_ok()).collect();
+    let Some(first) = others.first() else { return failure };
+    let names: Vec<String> = others.iter().map(|other| one_line(other)).collect();
+    let message = format!(
+        "{}; the MCP server names other authorization servers as well ({}): to choose {}, {}",
+        failure.message,
+        names.join(", "),
+        one_line(first),
+        story.allowing("issuer", &["--issuer", first])
+    );
+    Failure { message, ..failure }
+}
+
 fn one(story: &Story, candidate: &Candidate) -> Outcome<Result<AuthorizationServer, Nothing>> {
     let url = match identifier(story, candidate) {
         Ok(url) => url,
         Err(failure) if candidate.pinned => return Err(failure),
         Err(failure) => return Ok(Err(Nothing { suspect: Some(failure), ..Nothing::default() })),
     };
-    first(story, &places(&url), |document| judge(story, candidate, &document))
+    first(story, &places(&url), AfterFault::GoOn, |document| judge(story, candidate, &document))
 }
 
 fn identifier(story: &Story, candidate: &Candidate) -> Outcome<Url> {
@@ -174,11 +200,12 @@ fn mismatch(story: &Story, identifier: &str, issuer: &str) -> Failure {
 /// What is left when no document could be used.
 fn without_metadata(
     story: &Story,
-    published: Option<&Published>,
+    heard: &Heard,
     demanded: bool,
     nothing: Nothing,
 ) -> Outcome<AuthorizationServer> {
     let notes = nothing.notes.join(", ");
+    let doubts = [&heard.doubts[..], &nothing.doubts].concat();
     let is_unprotected = nothing.is_unprotected;
     if let Some(failure) = nothing.reason() {
         if is_unprotected {
@@ -189,27 +216,30 @@ fn without_metadata(
     if story.explicit.suffice(story.server) {
         return Ok(AuthorizationServer::default());
     }
-    let listed = published.is_some_and(|published| !published.authorization_servers.is_empty());
-    if listed || story.server.issuer.is_some() {
-        let message = format!(
-            "no metadata of its authorization server was found ({notes}); set `authorizationUrl` and `tokenUrl` of {}, or ask whoever runs the server",
-            story.server.name
-        );
-        return Err(Failure::new(Code::Unavailable, message));
-    }
-    if !demanded {
-        let message = format!(
-            "{} asks for no credentials and names no authorization server ({notes}); check `url`, or set `authorizationUrl` and `tokenUrl` of {}",
-            origin(&story.url),
-            story.server.name
-        );
-        return Err(Failure::new(Code::Unavailable, message));
-    }
-    let found = story.explicit.beside(story.server, fallback(story))?;
-    Ok(found.unwrap_or_default())
+    let listed =
+        heard.published.as_ref().is_some_and(|published| !published.authorization_servers.is_empty());
+    let (needed, name, origin) = (needed(story.server), &story.server.name, origin(&story.url));
+    let message = if listed || story.server.issuer.is_some() {
+        format!(
+            "no metadata of its authorization server was found ({notes}); set {needed} of {name}, or ask whoever runs the server"
+        )
+    } else if !demanded {
+        format!(
+            "{origin} asks for no credentials and names no authorization server ({notes}); check `url`, or set {needed} of {name}"
+        )
+    } else if doubts.is_empty() {
+        return Ok(story.explicit.beside(story.server, fallback(story))?.unwrap_or_default());
+    } else {
+        format!(
+            "no metadata of {origin} could be had, and nothing shows that it has none ({}), so its endpoints are not guessed; \
+             try again later, or set {needed} of {name}",
+            doubts.join(", ")
+        )
+    };
+    Err(Failure::new(Code::Unavailable, message))
 }
 
-/// The fixed endpoints of MCP 2025-03-26 (rule 7): without any metadata, at the origin of the server. PKCE
+/// The fixed endpoints of MCP 2025-03-26 (rule 7): where there is no metadata at all, at the origin of the server. PKCE
 /// cannot be looked up there; that revision demands it of every server.
 fn fallback(story: &Story) -> AuthorizationServer {
     let base = origin(&story.url);

@@ -26,13 +26,14 @@ pub fn moved(
         return Ok(None);
     }
     let story = Story::new(web, server, TABLE)?;
-    let Some(published) = resource::find(&story, Some(challenge))? else { return Ok(None) };
+    let heard = resource::find(&story, Some(challenge))?;
+    let Some(published) = &heard.published else { return Ok(None) };
     let listed = &published.authorization_servers;
     if listed.is_empty() || listed.iter().any(|issuer| Some(issuer.as_str()) == known) {
         return Ok(None);
     }
     // The list may write the same issuer in another way that the configuration trusts: its metadata decides.
-    let found = issuer::find(&story, Some(&published), true)?;
+    let found = issuer::find(&story, &heard, true)?;
     let same = |issuer: &String| match known {
         Some(known) => issuer == known || same_issuer(TABLE, server, known, issuer),
         None => found.token_endpoint.as_ref().is_some_and(|now| same_server(now, token_endpoint)),

@@ -1,7 +1,7 @@
 //! Protected resource metadata (RFC 9728): where it is, and whether it speaks of this server.
 
 use super::Story;
-use super::fetch::{Document, Verdict, first};
+use super::fetch::{AfterFault, Document, Nothing, Verdict, first};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::url::{endpoint, origin};
@@ -26,25 +26,60 @@ pub(super) struct Published {
     pub(super) dpop_algorithms: Option<Vec<String>>,
 }
 
-/// The document of the server, where it has one.
+/// What the server says of itself.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// Its document, where it has one.
+    pub(super) published: Option<Published>,
+    /// Why it may have an authorization server although no metadata is to be had: places and what they answered.
+    pub(super) doubts: Vec<String>,
+}
+
+/// The document of the server, where it has one. A place that is out of order ends the search: another document could
+/// send the login, its scopes and its resource somewhere else.
 ///
 /// # Errors
 /// `untrusted_server` for one that speaks of another resource, or that a challenge places on another
 /// origin; `unavailable` where the server has a fault; `config_invalid` for an unusable `metadataUrl`.
-pub(super) fn find(story: &Story, challenge: Option<&Challenge>) -> Outcome<Option<Published>> {
+pub(super) fn find(story: &Story, challenge: Option<&Challenge>) -> Outcome<Heard> {
     let configured = story.server.metadata_url.is_some();
     let places = places(story, challenge)?;
-    match first(story, &places, |document| judge(story, &document))? {
-        Ok(published) => Ok(Some(published)),
-        Err(nothing) if configured && nothing.fault.is_none() => {
-            let message = format!(
-                "`metadataUrl` leads to no resource metadata ({}); correct it",
-                nothing.notes.join(", ")
-            );
-            Err(Failure::new(Code::ConfigInvalid, message))
+    let nothing = match first(story, &places, AfterFault::Stop, |document| judge(story, &document))? {
+        Ok(published) => {
+            let doubts = vec!["its resource metadata names no authorization server".to_owned()];
+            return Ok(Heard { published: Some(published), doubts });
         }
-        Err(nothing) => nothing.reason().map_or(Ok(None), Err),
+        Err(Nothing { fault: Some(fault), .. }) if configured => return Err(fault),
+        Err(Nothing { fault: Some(fault), .. }) => return Err(or_elsewhere(story, fault)),
+        Err(nothing) => nothing,
+    };
+    if configured {
+        let notes = nothing.notes.join(", ");
+        let message = format!("`metadataUrl` leads to no resource metadata ({notes}); correct it");
+        return Err(Failure::new(Code::ConfigInvalid, message));
     }
+    Ok(Heard { published: None, doubts: doubts(challenge, nothing) })
+}
+
+/// A challenge that names a place says that there is metadata, whatever is found there.
+fn doubts(challenge: Option<&Challenge>, nothing: Nothing) -> Vec<String> {
+    let Nothing { notes, mut doubts, .. } = nothing;
+    let is_named = challenge.is_some_and(|challenge| challenge.resource_metadata.is_some());
+    if let Some(note) = notes.into_iter().next().filter(|_| is_named) {
+        doubts.retain(|doubt| *doubt != note);
+        doubts.insert(0, format!("its challenge names {note}"));
+    }
+    doubts
+}
+
+/// `fault` with the way out where it is no passing one.
+fn or_elsewhere(story: &Story, fault: Failure) -> Failure {
+    let name = &story.server.name;
+    let message = format!(
+        "{}, and if that place is always like this, set `metadataUrl` of {name} to where the resource metadata is",
+        fault.message
+    );
+    Failure { message, ..fault }
 }
 
 /// Where to look: the configured place alone; else what the challenge names, then the well-known place with

@@ -1,5 +1,6 @@
 //! Discovery against scripted servers: where it looks, what it believes, what it refuses.
 
+mod absence;
 mod explicit;
 mod issuer;
 mod resource;
@@ -133,6 +134,15 @@ fn the_first_question_is_one_ping_without_a_token() {
 }
 
 #[test]
+fn every_request_for_metadata_says_which_revision_of_mcp_is_spoken_rule_5() {
+    let server = world(&[]);
+    let _ = run(&at(&server, "/mcp"));
+    let gets: Vec<Seen> = server.seen().into_iter().filter(|seen| seen.method == "GET").collect();
+    assert_eq!(gets.len(), 4);
+    assert!(gets.iter().all(|seen| seen.header("mcp-protocol-version") == Some("2025-11-25")), "{gets:?}");
+}
+
+#[test]
 fn with_a_challenge_at_hand_the_server_is_not_asked_again() {
     let server = sound();
     discover(testing::http(), &at(&server, "/mcp"), Some(&challenge(None, None))).unwrap();
@@ -170,7 +180,7 @@ fn the_resource_follows_the_configuration_rule_16() {
 #[test]
 fn hostile_documents_are_passed_over_and_named_in_the_end_case_18() {
     let deep = "[".repeat(100_000);
-    for body in ["<html>", "", "[]", "null", "{\"a\"", "\u{feff}", "{\"x\":1}", &deep] {
+    for body in ["<html>", "", "[]", "null", "\u{feff}", "{\"x\":1}", &deep] {
         let body = body.to_owned();
         let server = Scripted::start(move |_, seen| match seen.method.as_str() {
             "POST" => plain(200, "text/plain", ""),
@@ -183,13 +193,15 @@ fn hostile_documents_are_passed_over_and_named_in_the_end_case_18() {
 
 #[test]
 fn a_document_without_end_is_not_taken_for_none_case_17() {
-    let long = "x".repeat(crate::oauth::http::METADATA_LIMIT + 1);
-    let server = Scripted::start(move |_, seen| match seen.method.as_str() {
-        "POST" => plain(200, "text/plain", ""),
-        _ => plain(200, "text/html", &long),
-    });
-    refused(run(&at(&server, "/mcp")), Code::Unavailable, "too large");
-    assert_eq!(server.seen().len(), 3, "each place of the resource metadata once");
+    for kind in ["text/html", "application/json"] {
+        let long = "x".repeat(crate::oauth::http::METADATA_LIMIT + 1);
+        let server = Scripted::start(move |_, seen| match seen.method.as_str() {
+            "POST" => plain(200, "text/plain", ""),
+            _ => plain(200, kind, &long),
+        });
+        refused(run(&at(&server, "/mcp")), Code::Unavailable, "too large");
+        assert_eq!(server.seen().len(), 2, "no other place stands in for it");
+    }
 }
 
 #[test]
@@ -231,15 +243,14 @@ fn a_fault_of_the_server_is_not_taken_for_a_missing_document() {
 }
 
 #[test]
-fn metadata_behind_a_redirect_is_not_followed() {
+fn metadata_behind_a_redirect_is_not_followed_and_not_taken_for_missing() {
     let other = sound();
     let target = other.url(OAUTH);
     let server = Scripted::start(move |_, seen| match seen.method.as_str() {
         "POST" => headed(401, "WWW-Authenticate", "Bearer"),
         _ => headed(302, "Location", &target),
     });
-    let found = run(&at(&server, "/mcp")).unwrap();
-    assert_eq!(found.token_endpoint, server.url("/token"), "the fallback, not what the redirect led to");
+    refused(run(&at(&server, "/mcp")), Code::Unavailable, "HTTP 302, a redirect, which is not followed");
     assert!(other.seen().is_empty());
 }
 

@@ -165,6 +165,41 @@ fn a_server_with_a_fault_is_not_replaced_by_the_next_of_the_list_rule_4() {
     refused(run(&at(&server, "/mcp")), Code::Unavailable, "/first");
 }
 
+/// Discovery at a server that names these authorization servers, of which the second is sound and the first
+/// has this metadata.
+fn first_of(list: &Value, first: &Value) -> (Scripted, Outcome<Discovered>) {
+    let resource = value!({"resource": "BASE/mcp", "authorization_servers": list});
+    let place = format!("{OAUTH}/first");
+    let server = world(&[
+        ("/.well-known/oauth-protected-resource/mcp", resource),
+        (&place, first.clone()),
+        (&format!("{OAUTH}/second"), authorization("/second")),
+    ]);
+    let outcome = run(&at(&server, "/mcp"));
+    (server, outcome)
+}
+
+#[test]
+fn where_the_first_server_cannot_be_used_the_others_and_the_way_to_choose_one_are_named_rule_4() {
+    let gone = format!("http://127.0.0.1:{}", closed_port());
+    let unsafe_one =
+        with(authorization("/first"), &value!({"revocation_endpoint": "http://idp.example.com/r"}));
+    let more = ["BASE/second", "https://169.254.169.254", "javascript:x", "https://idp.example.com"];
+    for (first, code) in [(gone.as_str(), Code::Unavailable), ("BASE/first", Code::UntrustedServer)] {
+        let list = [&[first], &more[..]].concat();
+        let (server, outcome) = first_of(&value!(list), &unsafe_one);
+        let (url, second) = (server.url("/mcp"), server.url("/second"));
+        let message = &outcome.as_ref().unwrap_err().message;
+        assert!(message.contains(&format!("{second}, https://idp.example.com")), "{message}");
+        assert!(!message.contains("169.254") && !message.contains("javascript"), "{message}");
+        refused(outcome, code, &format!("run `mcp-credential add demo {url} --issuer {second}`"));
+        let chosen = Server { issuer: Some(second.clone()), ..at(&server, "/mcp") };
+        assert_eq!(run(&chosen).unwrap().issuer, Some(second));
+    }
+    let message = first_of(&value!(["BASE/first"]), &unsafe_one).1.unwrap_err().message;
+    assert!(!message.contains("--issuer"), "{message}");
+}
+
 #[test]
 fn a_pinned_issuer_wins_over_what_the_resource_names() {
     let idp = world(&[(OAUTH, authorization(""))]);
