@@ -91,7 +91,7 @@ fn a_grant_without_a_person_is_told_the_one_setting_that_it_needs() {
 fn where_the_challenge_names_metadata_nothing_is_guessed_rule_7() {
     let server = world(&[]);
     let named = challenge(Some("/gone"), None);
-    let find = |server: &Scripted| discover(&testing::http(), &at(server, "/mcp"), Some(&named));
+    let find = |server: &Scripted| discover(testing::http(), &at(server, "/mcp"), Some(&named));
     refused(
         find(&server),
         Code::Unavailable,
@@ -166,7 +166,7 @@ fn a_fault_at_a_place_of_the_resource_metadata_is_not_made_good_by_the_next_plac
         move |target| if target == "/named" { Some(plain(503, "text/plain", "")) } else { Some(root()) },
     );
     let named = challenge(Some("/named"), None);
-    refused(discover(&testing::http(), &at(&server, "/mcp"), Some(&named)), Code::Unavailable, "/named");
+    refused(discover(testing::http(), &at(&server, "/mcp"), Some(&named)), Code::Unavailable, "/named");
     assert_eq!(server.lines(), ["GET /named"]);
 }
 
