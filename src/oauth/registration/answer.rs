@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 
 const BASIC: AuthMethod = AuthMethod::ClientSecretBasic;
 
-/// The longest identifier or secret that is accepted, in bytes.
-const LONGEST: usize = 8 * 1024;
+/// The longest identifier or secret that is accepted, in bytes: it is stored with each token.
+pub const LONGEST_CREDENTIAL: usize = 8 * 1024;
 
 /// Reads a 2xx answer. Some servers put a refusal into one.
 pub(super) fn read(order: &Order, reply: &Reply) -> Outcome<Result<Registered, Refused>> {
@@ -55,7 +55,7 @@ fn client(order: &Order, fields: &Map<String, Value>) -> Result<Registered, &'st
 fn printable<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
     let text = fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     match text {
-        Some(text) if text.len() > LONGEST => Err("its client credentials are too long"),
+        Some(text) if text.len() > LONGEST_CREDENTIAL => Err("its client credentials are too long"),
         Some(text) if !text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) => {
             Err("its client credentials are not printable")
         }
