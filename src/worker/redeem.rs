@@ -156,7 +156,7 @@ impl<'a> Redemption<'a> {
                 reservation.release();
                 self.end(&failure, tell);
             }
-            Answer::Unclear(failure) | Answer::Ambiguous(failure) => {
+            Answer::Unclear(failure) | Answer::Ambiguous(failure) | Answer::Unreadable(failure) => {
                 reservation.release();
                 self.end(&failure, tell);
             }
