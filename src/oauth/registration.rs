@@ -6,6 +6,7 @@
 //! afterwards (RFC 7592).
 
 mod answer;
+mod enough;
 mod refusal;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The client information that comes back (RFC 7591, section 3.2.1), checked.
 
+use super::enough;
 use super::refusal::{self, Refused};
 use super::{Order, Registered};
 use crate::clock;
@@ -28,9 +29,17 @@ pub(super) fn read(order: &Order, reply: &Reply) -> Outcome<Result<Registered, R
     if !fields.contains_key("client_id") && fields.contains_key("error") {
         return refusal::judge(order, reply);
     }
-    client(order, &fields).map(Ok).map_err(|why| {
+    let client = client(order, &fields).map_err(|why| {
         let what = format!(
             "answered the registration with something that cannot be used: {why}; ask whoever runs it"
+        );
+        order.failure(Code::UntrustedServer, &what)
+    })?;
+    enough::check(order, &fields).map(|()| Ok(client)).map_err(|why| {
+        let what = format!(
+            "registered a client that this login cannot use: {why}; register a client there by hand and set `clientId` \
+             of {}, or ask whoever runs it",
+            order.server.name
         );
         order.failure(Code::UntrustedServer, &what)
     })
