@@ -75,8 +75,12 @@ pub fn absolute_uri(text: &str) -> Result<(), String> {
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     };
     if let Some(stranger) = text.chars().find(|c| !is_of_uris(*c)) {
-        let shown = stranger.escape_default();
-        return Err(format!("it holds `{shown}`, which no URI may hold (RFC 3986, section 2)"));
+        let shown = match stranger {
+            ' ' => "a blank".to_owned(),
+            _ if stranger.is_ascii_graphic() => format!("`{stranger}`"),
+            _ => format!("`{}`", stranger.escape_unicode()),
+        };
+        return Err(format!("it holds {shown}, which no URI may hold (RFC 3986, section 2)"));
     }
     let Some((_, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
         return Err("it does not begin with a scheme such as `https:`".to_owned());
