@@ -217,6 +217,29 @@ fn a_gateway_that_gives_up_after_the_server_acted_is_told_as_interrupted_case_51
 }
 
 #[test]
+fn a_success_that_cannot_be_read_is_not_asked_for_again_at_once_and_is_told_as_interrupted_case_51() {
+    let packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03".as_slice();
+    for (fault, why) in [
+        (
+            Fault::body(200, "application/json", packed).header("Content-Encoding", "gzip"),
+            "compressed (gzip)",
+        ),
+        (Fault::body(200, "application/json", "[]"), "neither a JSON object nor a form"),
+    ] {
+        let (server, sandbox) = expired();
+        server.fault(Endpoint::Refresh, fault.after_commit(), Times::Next(1));
+        let refused = sandbox.run(&["get", "demo", "--timeout", "60"]).fails("unavailable", 75);
+        assert!(refused.stderr.contains(why) && !refused.stderr.contains("nothing is lost"), "{refused:?}");
+        sandbox.wait_for_rest();
+        assert_eq!((server.refreshes().len(), server.reuses()), (1, 0), "{refused:?}");
+        assert_eq!(sandbox.leftovers(), ["demo.token.json.intent"]);
+        sandbox.forget_state();
+        let refused = sandbox.run(&["get", "demo", "--timeout", "60"]).fails("interaction_required", 4);
+        assert!(refused.stderr.contains("a previous refresh was interrupted"), "{refused:?}");
+    }
+}
+
+#[test]
 fn the_doubt_that_a_gateway_leaves_is_remembered_until_it_is_answered_case_51() {
     let (server, sandbox) = expired();
     server.fault(Endpoint::Refresh, Fault::html(504).after_commit(), Times::Next(1));

@@ -60,6 +60,9 @@ fn a_description_of_no_or_another_resource_is_not_believed_case_10() {
         Patch::new().set("resource", format!("{origin}/other")),
         Patch::new().set("resource", format!("{url}/deeper")),
         Patch::new().set("resource", "https://other.example/mcp"),
+        // Others would read these in another way, or could not keep them.
+        Patch::new().set("resource", format!("{origin}\\@other.example/../mcp")),
+        Patch::new().set("resource", format!("{origin}{}/mcp", "/.".repeat(400_000))),
     ];
     for patch in patches {
         server.reconfigure(|settings| settings.resource_metadata = patch.clone());

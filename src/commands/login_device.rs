@@ -30,8 +30,8 @@ use url::Url;
 
 /// How much longer the pause gets when the server asks to be asked less often (section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// The longest pause after faults of the network.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The pause up to which faults of the network double it; beyond that it grows by [`SLOW_DOWN`].
+const DOUBLED_UP_TO: Duration = Duration::from_secs(60);
 
 /// Logs in on another device where that is wanted: it was asked for, or no browser here would be seen and the
 /// server offers it. `None` leaves the login to a browser.
@@ -95,8 +95,8 @@ fn is_refusal(failure: &Failure) -> bool {
 struct Login<'a> {
     session: &'a Session<'a>,
     codes: DeviceAuthorization,
-    /// When the codes stop working.
-    end: Instant,
+    /// When the codes stop working, if that can be told.
+    end: Option<Instant>,
     request: TokenRequest,
     clear: Clear,
 }
@@ -121,7 +121,7 @@ fn begin<'a>(session: &'a Session<'a>, http: &Http, found: &Discovered) -> Outco
     let dpop = dpop::for_login(server, found)?;
     let poll = GrantRequest::DeviceCode { device_code: codes.device_code.clone() };
     Ok(Login {
-        end: sent.checked_add(Duration::from_secs(codes.expires_in)).unwrap_or(sent),
+        end: sent.checked_add(Duration::from_secs(codes.expires_in)),
         request: TokenRequest { dpop, ..request(session, found, &client, poll) },
         clear: binding::template(server, found, &client),
         session,
@@ -174,11 +174,12 @@ impl Login<'_> {
     }
 
     fn finish(self, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
-        let end = deadline.min(self.end);
+        let end = self.end.map_or(deadline, |end| deadline.min(end));
         self.show(opening, end);
         let mut interval = Duration::from_secs(self.codes.interval);
         loop {
-            if Instant::now() + interval >= end {
+            log::info!("{}: the server is asked in {} s", self.session.server.name, interval.as_secs());
+            if Instant::now().checked_add(interval).is_none_or(|next| next >= end) {
                 thread::sleep(end.saturating_duration_since(Instant::now()));
                 return Err(self.timed_out());
             }
@@ -187,18 +188,17 @@ impl Login<'_> {
             match came {
                 Redeemed::Done(answer) => return Ok(*answer),
                 Redeemed::Pending { slow_down: false } => {}
-                Redeemed::Pending { slow_down: true } => interval += SLOW_DOWN,
+                Redeemed::Pending { slow_down: true } => interval = interval.saturating_add(SLOW_DOWN),
                 Redeemed::Failed(failure) if is_passing(&failure) => {
                     log::info!("asked in vain: {}", failure.message);
-                    let asked = failure.retry_after.map(Duration::from_secs).unwrap_or_default();
-                    interval = (interval * 2).min(LONGEST_PAUSE).max(asked);
+                    interval = after_fault(interval, failure.retry_after);
                 }
                 Redeemed::Failed(failure) => return Err(failure),
                 Redeemed::TimedOut => return Err(self.timed_out()),
                 Redeemed::Again => pause(end),
                 Redeemed::Vanished => match saved(vault, before.as_deref()) {
                     Some(answer) => return Ok(answer),
-                    None => interval = (interval * 2).min(LONGEST_PAUSE),
+                    None => interval = after_fault(interval, None),
                 },
             }
         }
@@ -255,6 +255,18 @@ fn is_passing(failure: &Failure) -> bool {
     matches!(failure.code, Code::Unavailable | Code::RateLimited)
 }
 
+/// The pause after a fault: always longer than before, since the next poll must come less often (RFC 8628, section
+/// 3.5), and as long as the server `asked` for, in seconds.
+fn after_fault(interval: Duration, asked: Option<u64>) -> Duration {
+    let doubled = interval.saturating_mul(2);
+    let grown = if doubled <= DOUBLED_UP_TO {
+        doubled
+    } else {
+        interval.saturating_add(SLOW_DOWN).max(DOUBLED_UP_TO)
+    };
+    grown.max(asked.map(Duration::from_secs).unwrap_or_default())
+}
+
 /// The token that a worker has saved before it vanished, in the place of `before`.
 fn saved(vault: &StoreVault, before: Option<&str>) -> Option<Answer> {
     let record = vault.peek().ok().flatten()?;
@@ -268,4 +280,18 @@ fn saved(vault: &StoreVault, before: Option<&str>) -> Option<Answer> {
         min_ttl_met: None,
         persisted: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_makes_every_pause_longer_and_never_shorter() {
+        let after = |seconds: u64, asked| after_fault(Duration::from_secs(seconds), asked).as_secs();
+        assert_eq!([1, 5, 30, 31, 58].map(|seconds| after(seconds, None)), [2, 10, 60, 60, 63]);
+        assert_eq!([60, 63, 90].map(|seconds| after(seconds, None)), [65, 68, 95]);
+        assert_eq!((after(5, Some(7)), after(5, Some(120)), after(300, Some(1))), (10, 120, 305));
+        assert_eq!(after_fault(Duration::MAX, None), Duration::MAX);
+    }
 }

@@ -118,18 +118,32 @@ impl Merged {
         Ok(self.stated_text(name, false)?.map(|(text, _)| text))
     }
 
-    /// A text that may be empty.
-    pub fn any_text(&mut self, name: &str) -> Outcome<Option<String>> {
-        Ok(self.stated_text(name, true)?.map(|(text, _)| text))
-    }
-
     /// A text that `convert` turns into something else, or says what is wrong with it.
     pub fn parsed<T>(
         &mut self,
         name: &str,
         convert: impl FnOnce(&str) -> Result<T, String>,
     ) -> Outcome<Option<T>> {
-        let Some((text, stated)) = self.stated_text(name, false)? else { return Ok(None) };
+        let stated = self.stated_text(name, false)?;
+        self.converted(stated, convert)
+    }
+
+    /// The same for a text that may be empty.
+    pub fn parsed_or_empty<T>(
+        &mut self,
+        name: &str,
+        convert: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Outcome<Option<T>> {
+        let stated = self.stated_text(name, true)?;
+        self.converted(stated, convert)
+    }
+
+    fn converted<T>(
+        &self,
+        stated: Option<(String, Stated)>,
+        convert: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Outcome<Option<T>> {
+        let Some((text, stated)) = stated else { return Ok(None) };
         convert(&text).map(Some).map_err(|problem| self.complain(&stated, &problem))
     }
 

@@ -9,7 +9,7 @@ use super::{
     Environment, Grant, ResourceParameter, Seeds, Server, client, grant, header, login, place, seeds,
 };
 use crate::failure::Outcome;
-use crate::oauth::url::{endpoint, server_url};
+use crate::oauth::url::{absolute_uri, endpoint, server_url};
 use std::path::{Path, PathBuf};
 use url::Host;
 
@@ -128,25 +128,32 @@ fn requests(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     server.audience = merged.parsed("audience", printable)?;
     server.refresh_skew_seconds =
         merged.number("refreshSkewSeconds", 0..=DAY)?.unwrap_or(REFRESH_SKEW_SECONDS);
-    let resource = merged.any_text("resource")?;
+    let resource = merged.parsed_or_empty("resource", resource)?;
     let ours = &TOKEN_PARAMETERS[usize::from(resource.is_none())..];
     server.extra_params = parameters(merged, "extraParams", ours)?.into();
     let ours = &AUTHORIZATION_PARAMETERS[usize::from(server.audience.is_none())..];
     server.authorization_params = parameters(merged, "authorizationParams", ours)?.into();
     server.resource = match resource {
-        None => extra_resource(&mut server.extra_params),
-        Some(text) if text.is_empty() => ResourceParameter::Omitted,
-        Some(text) => ResourceParameter::Exactly(text),
+        Some(resource) => resource,
+        None => extra_resource(&mut server.extra_params).unwrap_or_default(),
     };
     Ok(())
 }
 
-/// mcp-oauth2-proxy's users set `resource` as an extra parameter. It must not be sent twice.
-fn extra_resource(extra: &mut Vec<(String, String)>) -> ResourceParameter {
-    match extra.iter().position(|(name, _)| name == "resource") {
-        Some(index) => ResourceParameter::Exactly(extra.remove(index).1),
-        None => ResourceParameter::Published,
+/// RFC 8707, section 2: an absolute URI of any scheme, such as Entra ID's `api://…`, without a fragment.
+fn resource(text: &str) -> Result<ResourceParameter, String> {
+    if text.is_empty() {
+        return Ok(ResourceParameter::Omitted);
     }
+    absolute_uri(text).map(|()| ResourceParameter::Exactly(text.to_owned())).map_err(|problem| {
+        format!("is no absolute URI: {problem}; correct it, or set it to \"\" to leave it out")
+    })
+}
+
+/// mcp-oauth2-proxy's users set `resource` as an extra parameter. It must not be sent twice.
+fn extra_resource(extra: &mut Vec<(String, String)>) -> Option<ResourceParameter> {
+    let index = extra.iter().position(|(name, _)| name == "resource")?;
+    resource(&extra.remove(index).1).ok()
 }
 
 fn parameters(merged: &mut Merged, name: &str, ours: &[&str]) -> Outcome<Vec<(String, String)>> {
@@ -155,10 +162,12 @@ fn parameters(merged: &mut Merged, name: &str, ours: &[&str]) -> Outcome<Vec<(St
     if pairs.iter().any(|(name, _)| name.is_empty()) {
         return Err(merged.complain(&stated, "has a parameter without a name"));
     }
-    match ours.iter().find(|ours| pairs.iter().any(|(name, _)| name == *ours)) {
-        Some(ours) => {
-            Err(merged.complain(&stated, &format!("must not set `{ours}`: this program sends it itself")))
-        }
+    if let Some(ours) = ours.iter().find(|ours| pairs.iter().any(|(name, _)| name == *ours)) {
+        return Err(merged.complain(&stated, &format!("must not set `{ours}`: this program sends it itself")));
+    }
+    // One that may stand here takes the place of the key.
+    match pairs.iter().find_map(|(name, value)| resource(value).err().filter(|_| name == "resource")) {
+        Some(problem) => Err(merged.complain(&stated, &format!("has a `resource` that {problem}"))),
         None => Ok(pairs),
     }
 }

@@ -24,7 +24,7 @@ use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
 use crate::oauth::known::{self, Known};
 use crate::oauth::reach::may_name;
-use crate::oauth::url::origin;
+use crate::oauth::url::{LONGEST_ENDPOINT, origin};
 use crate::text::{command_line, one_line};
 use explicit::Explicit;
 use metadata::AuthorizationServer;
@@ -157,9 +157,6 @@ fn resource_value(server: &Server, published: Option<&Published>) -> Option<Stri
     }
 }
 
-/// The longest URL of an endpoint, in bytes: it is stored, and has to fit into the room that is reserved.
-const LONGEST_ENDPOINT: usize = 4096;
-
 /// One discovery: the server, its parsed URL, and which exceptions are known.
 struct Story<'a> {
     web: &'a dyn Web,
@@ -264,6 +261,9 @@ impl<'a> Story<'a> {
         let url = crate::oauth::url::endpoint(text).map_err(|why| refuse(&why))?;
         if url.fragment().is_some() {
             return Err(refuse("it has a fragment"));
+        }
+        if text.contains('\\') {
+            return Err(refuse("it holds a backslash, behind which others would read another host"));
         }
         if text.len() > LONGEST_ENDPOINT {
             return Err(refuse("it is longer than any endpoint needs to be"));

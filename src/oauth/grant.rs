@@ -204,6 +204,9 @@ pub enum Answer {
     /// The connection was lost after the request may have been received: nobody knows whether it took
     /// effect.
     Ambiguous(Failure),
+    /// A complete success came that cannot be read: what was sent may be spent, and the same request at once would be a
+    /// reuse of it.
+    Unreadable(Failure),
     /// Refused for another reason (client, scope, policy): trying again does not help, nothing is spent.
     Refused(Failure),
 }

@@ -6,6 +6,7 @@
 //! afterwards (RFC 7592).
 
 mod answer;
+mod enough;
 mod refusal;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ use crate::secret::Secret;
 use oauth2::HttpRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub use answer::LONGEST_CREDENTIAL;
 
 /// A client as the authorization server registered it. It belongs to the issuer that it was registered
 /// with and to no other (rule 12).

@@ -7,6 +7,10 @@ use crate::text::one_line;
 use std::net::Ipv4Addr;
 use url::{Host, Position, Url};
 
+/// The longest place or identifier that a server may name, in bytes: it is stored, and has to fit into the room that is
+/// reserved for a record.
+pub const LONGEST_ENDPOINT: usize = 4096;
+
 /// The longest client identifier that is a URL, in bytes: it stands in every authorization request.
 const LONGEST_CLIENT_ID: usize = 2048;
 
@@ -56,6 +60,43 @@ pub fn endpoint(text: &str) -> Result<Url, String> {
         return Err("it is plain http, which is allowed for loopback hosts only".to_owned());
     }
     Ok(url)
+}
+
+/// An absolute URI of any scheme (RFC 3986, section 4.3), as `resource` must be one (RFC 8707, section 2).
+///
+/// For identifiers that are kept and sent as they stand: who receives one reads it in his own way. A parser mends what no
+/// URI may hold (`\\` becomes `/`), another one does not, and the two then see different hosts.
+///
+/// # Errors
+/// A sentence that says what is wrong: no scheme, a fragment, or a character that no URI may hold.
+pub fn absolute_uri(text: &str) -> Result<(), String> {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    if let Some(stranger) = text.chars().find(|c| !is_of_uris(*c)) {
+        let shown = match stranger {
+            ' ' => "a blank".to_owned(),
+            _ if stranger.is_ascii_graphic() => format!("`{stranger}`"),
+            _ => format!("`{}`", stranger.escape_unicode()),
+        };
+        return Err(format!("it holds {shown}, which no URI may hold (RFC 3986, section 2)"));
+    }
+    let Some((_, rest)) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else {
+        return Err("it does not begin with a scheme such as `https:`".to_owned());
+    };
+    if rest.is_empty() {
+        return Err("nothing follows its scheme".to_owned());
+    }
+    if rest.contains('#') {
+        return Err("it has a fragment (`#…`)".to_owned());
+    }
+    Ok(())
+}
+
+/// The characters of RFC 3986, section 2: unreserved ones, reserved ones, and the percent sign.
+fn is_of_uris(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c)
 }
 
 /// The URL of a Client ID Metadata Document (draft-ietf-oauth-client-id-metadata-document, section 3), which is
@@ -185,6 +226,31 @@ mod tests {
             assert!(problem.contains(why), "{url}: {problem}");
         }
         assert!(client_metadata_url(&format!("https://a.example/{}", "c".repeat(2048))).is_err());
+    }
+
+    #[test]
+    fn a_uri_of_any_scheme_is_one_without_fragments_and_what_a_parser_would_have_to_mend() {
+        for uri in [
+            "https://a.example",
+            "https://[::1]:8/a%20b/(c);d='e'?f=g&h=~i!$*+,@",
+            "api://0f1e-2d3c/mcp",
+            "urn:example:mcp",
+        ] {
+            assert_eq!(absolute_uri(uri), Ok(()), "{uri}");
+        }
+        let strangers =
+            [" ", "\t", "\n", "\0", "\u{7f}", "ü", "\u{202e}", "<", ">", "\"", "{", "}", "|", "^", "`", "\\"];
+        for stranger in strangers {
+            let problem = absolute_uri(&format!("https://a.example/{stranger}")).unwrap_err();
+            assert!(
+                problem.contains("no URI may hold") && !problem.contains(['\n', '\0', '\u{202e}']),
+                "{problem}"
+            );
+        }
+        for other in ["", "mcp", "a.example/mcp", "https:", ":x", "1a:x", "/mcp:8", "?a:b"] {
+            assert!(absolute_uri(other).is_err(), "{other}");
+        }
+        assert!(absolute_uri("api://x#y").unwrap_err().contains("fragment"));
     }
 
     #[test]

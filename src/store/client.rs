@@ -262,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn a_registration_that_could_not_be_read_back_replaces_nothing() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        slot.save_client(&record()).unwrap();
+        let mut huge = record();
+        huge.clear.issuer = "i".repeat(600 * 1024);
+        assert_eq!(slot.save_client(&huge).unwrap_err().code, Code::CacheUnwritable);
+        assert_eq!(slot.client().unwrap(), Some(record()));
+    }
+
+    #[test]
     fn a_registration_put_at_another_name_is_refused_and_left() {
         let folder = Folder::new();
         let store = folder.store();

@@ -3,18 +3,31 @@
 
 use crate::failure::{Code, Failure, Outcome};
 use rustix::fs::{Mode, OFlags};
+use std::fmt;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// The largest file of ours that is read, in bytes.
+/// The largest file of ours that is read, and so the largest that is written, in bytes.
 pub const SIZE_LIMIT: u64 = 512 * 1024;
 /// Room for a file whose size is not known, in bytes.
 const SMALL_FILE: u64 = 4096;
 /// Room in which the end of a file is looked for, in bytes: with less than 32 the library takes a buffer of its own.
 const LAST_LOOK: usize = 64;
+
+/// What was to be written could not be read back.
+#[derive(Debug)]
+struct Oversized;
+
+impl fmt::Display for Oversized {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it would be larger than {SIZE_LIMIT} bytes, more than is read back")
+    }
+}
+
+impl std::error::Error for Oversized {}
 
 /// Opens `path` for reading: no link is followed, and a FIFO or device does not block. The file must be a
 /// regular one of ours; a mode that is open to others is tightened to 0600.
@@ -71,7 +84,11 @@ fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
     if metadata.len() > SIZE_LIMIT {
         return Err(Failure::new(
             Code::CacheDamaged,
-            format!("{} is larger than any file of this program; look at it, then erase it", path.display()),
+            format!(
+                "{} is larger than any file of this program; it was left in place; look at it, then take the login away \
+                 with `mcp-credential erase NAME --scope all`",
+                path.display()
+            ),
         ));
     }
     Ok(())
@@ -101,6 +118,15 @@ fn read_rest(path: &Path, file: &mut File, size: u64) -> Outcome<Vec<u8>> {
     let mut content = Vec::with_capacity(room);
     file.take(SIZE_LIMIT).read_to_end(&mut content).map_err(|error| unreadable(path, &error))?;
     Ok(content)
+}
+
+/// `content` if it may become a file that [`read_private`] reads back: what could not be read back must not take the
+/// place of what can.
+///
+/// # Errors
+/// For more than [`SIZE_LIMIT`].
+pub fn readable(content: Vec<u8>) -> io::Result<Vec<u8>> {
+    if content.len() as u64 > SIZE_LIMIT { Err(io::Error::other(Oversized)) } else { Ok(content) }
 }
 
 /// Creates `path` for writing with mode 0600, whatever the umask; it must not exist.
@@ -226,6 +252,13 @@ pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
     if is_shortage(error) {
         let text = format!("{} cannot be written now ({error}); try again", path.display());
         return Failure::new(Code::Unavailable, text);
+    }
+    if error.get_ref().and_then(|inner| inner.downcast_ref::<Oversized>()).is_some() {
+        let text = format!(
+            "{} cannot be written: {error}; nothing was replaced; shorten what the configuration says of that server",
+            path.display()
+        );
+        return Failure::new(Code::CacheUnwritable, text);
     }
     let next = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

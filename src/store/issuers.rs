@@ -13,6 +13,7 @@ use super::slot::Slot;
 use crate::failure::{Code, Failure, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::io;
 use std::path::PathBuf;
 
 /// The most clients that are kept; the oldest goes first.
@@ -52,6 +53,17 @@ impl Known {
         bound.map(|bound| &bound.home)
     }
 
+    /// The file, without the oldest where all of them would be more than is read back.
+    fn encode(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            let content = file::readable(serde_json::to_vec(self).map_err(io::Error::other)?);
+            if content.is_ok() || self.clients.len() <= 1 {
+                return content;
+            }
+            self.clients.remove(0);
+        }
+    }
+
     fn bind(&mut self, client_id: &str, url: &str, home: Home) {
         self.clients.retain(|bound| bound.client_id != client_id || bound.url != url);
         self.clients.push(Bound { client_id: client_id.to_owned(), url: url.to_owned(), home });
@@ -80,9 +92,7 @@ impl Slot<'_> {
         }
         known.bind(client_id, url, home);
         let path = self.issuers_path();
-        let written = serde_json::to_vec(&known)
-            .map_err(std::io::Error::other)
-            .and_then(|content| draft::replace(&path, &content, Durable::Yes));
+        let written = known.encode().and_then(|content| draft::replace(&path, &content, Durable::Yes));
         written.map_err(|error| unwritable(&path, &error))
     }
 
@@ -170,5 +180,19 @@ mod tests {
             (known.clients.len(), known.of("2", URL), known.of("3", URL)),
             (LIMIT, None, Some(&home(ISSUER)))
         );
+    }
+
+    #[test]
+    fn the_longest_names_that_servers_may_give_leave_the_file_readable() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        let held = slot.token_lock().try_take().unwrap().unwrap();
+        let long = |number: usize| home(&format!("https://{number}.example.com/{}", "i".repeat(4_000)));
+        for number in 0..LIMIT {
+            let client_id = format!("{number}{}", "c".repeat(4_000));
+            slot.bind_client(&held, &client_id, URL, long(number)).unwrap();
+            assert_eq!(slot.home_of(&client_id, URL).unwrap(), Some(long(number)));
+        }
     }
 }

@@ -23,8 +23,9 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
-/// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
-pub const RESERVE_BYTES: usize = 112 * 1024;
+/// Room for the largest record that servers can make: an access and a refresh token of 32 KiB, escaped, sealed and in
+/// base64, and the longest clear part.
+pub const RESERVE_BYTES: usize = 224 * 1024;
 
 /// What an earlier redemption left behind.
 #[derive(Debug, PartialEq, Eq)]

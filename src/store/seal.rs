@@ -5,6 +5,7 @@
 //! name, the nonce and the raw bytes of `clear` as they stand, so that no byte of any of them can be
 //! changed, and no file put in another's place, unnoticed. Replay of an older own file is not detected.
 
+use super::file;
 use super::key::Key;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
@@ -105,7 +106,7 @@ pub struct Opened<'a> {
 /// The file that holds `clear` (JSON) and seals `secrets` for `name`.
 ///
 /// # Errors
-/// When the system has no random bytes, or encryption fails.
+/// When the system has no random bytes, or encryption fails, and for more than could be read back.
 pub fn seal(key: &Key, kind: Kind, name: &str, clear: &str, secrets: &[u8]) -> io::Result<Vec<u8>> {
     let mut nonce = [0_u8; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
@@ -124,7 +125,7 @@ pub fn seal(key: &Key, kind: Kind, name: &str, clear: &str, secrets: &[u8]) -> i
     };
     let mut file = serde_json::to_vec(&envelope).map_err(io::Error::other)?;
     file.push(b'\n');
-    Ok(file)
+    file::readable(file)
 }
 
 /// Opens a sealed file.

@@ -13,6 +13,7 @@ mod plan;
 mod present;
 mod redeem;
 mod request;
+mod room;
 mod seed;
 
 pub use child::run;

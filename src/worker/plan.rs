@@ -59,6 +59,15 @@ impl Plan {
         }
     }
 
+    /// What is known of the record that the answer makes.
+    #[must_use]
+    pub fn clear(&self) -> &Clear {
+        match &self.base {
+            Base::Stored(stored) => &stored.clear,
+            Base::New(clear, _) => clear,
+        }
+    }
+
     /// The record that the answer makes.
     #[must_use]
     pub fn record(&self, granted: &Granted, generation: String) -> TokenRecord {

@@ -87,6 +87,7 @@ fn id_jag(job: &Job, aim: &Aim) -> Outcome<Secret> {
         | Answer::Unexplained(failure)
         | Answer::Unclear(failure)
         | Answer::Ambiguous(failure)
+        | Answer::Unreadable(failure)
         | Answer::Refused(failure) => Err(failure),
     }
 }

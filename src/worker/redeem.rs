@@ -5,6 +5,7 @@ use super::child::fault;
 use super::job::{Job, Message, Task};
 use super::plan::{self, Plan};
 use super::request::{self, Sent};
+use super::room;
 use crate::binding;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
@@ -76,6 +77,7 @@ impl<'a> Redemption<'a> {
             Recovery::Clean => {}
         }
         let plan = plan::make(self.job, self.slot, stored.as_ref())
+            .and_then(|plan| room::check(plan.clear()).map(|()| plan))
             .inspect_err(|failure| share_planning(self.job, self.slot, failure))?;
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
@@ -154,7 +156,7 @@ impl<'a> Redemption<'a> {
                 reservation.release();
                 self.end(&failure, tell);
             }
-            Answer::Unclear(failure) | Answer::Ambiguous(failure) => {
+            Answer::Unclear(failure) | Answer::Ambiguous(failure) | Answer::Unreadable(failure) => {
                 reservation.release();
                 self.end(&failure, tell);
             }

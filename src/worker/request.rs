@@ -4,7 +4,7 @@
 //! nobody knows what the server behind it has done. What presents a JWT (RFC 7523, RFC 8693) is not sent again after a
 //! refusal of any shape, nor a refresh token after one without a word. A connection that was lost after the request may have arrived is
 //! tried once more, at once, with the same token: if the server has not rotated it nothing is lost, and if it has
-//! nothing more can be. A refusal that provides a nonce for the proof of a key (RFC 9449, section 8) is answered once, at
+//! nothing more can be. A success that cannot be read is complete: it is not asked for again. A refusal that provides a nonce for the proof of a key (RFC 9449, section 8) is answered once, at
 //! once.
 
 use super::job::Task;
@@ -100,7 +100,7 @@ impl Sender {
 /// Whether the request may have taken effect although nothing came of it. A success that must not be used has.
 fn may_have_spent(answer: &Answer) -> bool {
     match answer {
-        Answer::Ambiguous(_) | Answer::Unclear(_) => true,
+        Answer::Ambiguous(_) | Answer::Unclear(_) | Answer::Unreadable(_) => true,
         Answer::Refused(failure) => failure.code == Code::UntrustedServer,
         Answer::Granted(_)
         | Answer::Pending { .. }
@@ -143,6 +143,7 @@ fn outcome(answer: &Answer) -> String {
         Answer::Unexplained(failure) => format!("unexplained: {}", failure.message),
         Answer::Unclear(failure) => format!("unclear: {}", failure.message),
         Answer::Ambiguous(failure) => format!("ambiguous: {}", failure.message),
+        Answer::Unreadable(failure) => format!("unreadable: {}", failure.message),
         Answer::Refused(failure) => format!("refused: {}", failure.message),
     }
 }
@@ -228,6 +229,13 @@ mod tests {
             assert_eq!(sender.pause_before_next(&Answer::Refused(Failure::new(code, "no"))), None);
             assert_eq!(sender.in_doubt, doubt);
         }
+    }
+
+    #[test]
+    fn a_success_that_cannot_be_read_is_final_and_leaves_a_doubt() {
+        let mut sender = sender();
+        let unreadable = Answer::Unreadable(Failure::new(Code::Unavailable, "compressed"));
+        assert_eq!((sender.pause_before_next(&unreadable), sender.in_doubt), (None, true));
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub fn fault(fault: &Transport) {
                 panic!("nothing came, and it counts")
             }
             Answer::Ambiguous(_) if over => panic!("a complete status came"),
+            Answer::Unreadable(_) => panic!("nothing came to be read"),
             Answer::Transient(failure)
             | Answer::Unexplained(failure)
             | Answer::Unclear(failure)
@@ -96,7 +97,7 @@ fn check(request: &TokenRequest, status: u16, body: &[u8], sent_at: u64, answer:
             assert!(matches!(request.grant, GrantRequest::DeviceCode { .. }), "nobody is waited for");
             return;
         }
-        Answer::Ambiguous(failure) => {
+        Answer::Ambiguous(failure) | Answer::Unreadable(failure) => {
             assert!((200..300).contains(&status), "HTTP {status} is an answer");
             failure
         }

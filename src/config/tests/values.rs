@@ -176,6 +176,31 @@ fn an_empty_text_is_refused_except_as_resource() {
 }
 
 #[test]
+fn a_resource_is_an_absolute_uri_of_any_scheme_without_a_fragment() {
+    let exactly = |uri: &str| ResourceParameter::Exactly(uri.to_owned());
+    for uri in ["https://r.example", "api://0f1e-2d3c/mcp", "urn:example:mcp"] {
+        for block in
+            [format!(r#"{{"resource":"{uri}"}}"#), format!(r#"{{"extraParams":{{"resource":"{uri}"}}}}"#)]
+        {
+            assert_eq!(Home::with_oauth2(&block).server(&[]).resource, exactly(uri), "{block}");
+        }
+    }
+    let none = Home::with_oauth2(r#"{"extraParams":{"resource":""}}"#).server(&[]);
+    assert_eq!((none.resource, none.extra_params.is_empty()), (ResourceParameter::Omitted, true));
+    for bad in [
+        "not a uri#frag",
+        "https://r.example/#x",
+        "mcp",
+        "https://r.exämple",
+        "https://r.example\\\\@b.example",
+    ] {
+        assert_refused(&format!(r#"{{"resource":"{bad}"}}"#), "resource", "is no absolute URI");
+        let extra = format!(r#"{{"extraParams":{{"resource":"{bad}"}}}}"#);
+        assert_refused(&extra, "extraParams", "is no absolute URI");
+    }
+}
+
+#[test]
 fn the_grant_without_a_person_needs_a_client() {
     assert_refused(r#"{"grant":"client_credentials"}"#, "clientId", "the grant client_credentials needs it");
     assert_refused(r#"{"clientSecretEnv":"S"}"#, "clientId", "the client secret needs it");

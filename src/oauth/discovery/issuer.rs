@@ -7,7 +7,7 @@ use super::resource::{Heard, Published};
 use super::{Story, needed};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::known;
-use crate::oauth::url::origin;
+use crate::oauth::url::{absolute_uri, origin};
 use crate::text::one_line;
 use serde_json::Value;
 use url::Url;
@@ -122,6 +122,11 @@ fn identifier(story: &Story, candidate: &Candidate) -> Outcome<Url> {
         return crate::oauth::url::endpoint(text).map_err(wrong);
     }
     let url = story.checked("authorization server", text)?;
+    absolute_uri(text).map_err(|why| {
+        // It is sent as it stands, and says to others whom we mean.
+        let shown = one_line(text);
+        story.untrusted(&format!("its authorization server is {shown}: {why}; ask whoever runs the server"))
+    })?;
     if url.query().is_some() {
         // RFC 8414, section 2.
         let shown = one_line(text);

@@ -4,7 +4,7 @@ use super::Story;
 use super::fetch::{AfterFault, Document, Nothing, Verdict, first};
 use crate::failure::{Code, Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::oauth::url::{endpoint, origin};
+use crate::oauth::url::{LONGEST_ENDPOINT, absolute_uri, endpoint, origin};
 use crate::text::one_line;
 use serde_json::Value;
 use url::Url;
@@ -146,6 +146,12 @@ fn judge(story: &Story, document: &Document) -> Verdict<Published> {
             "its resource metadata does not say which resource it is for (`resource`); ask whoever runs the server",
         ));
     };
+    if let Err(why) = sound(resource) {
+        return Verdict::Refuse(story.untrusted(&format!(
+            "its resource metadata is for {}: {why}; ask whoever runs the server",
+            one_line(resource)
+        )));
+    }
     if !covers(resource, &story.url) {
         return Verdict::Refuse(story.untrusted(&format!(
             "its resource metadata is for {}, which does not cover {}; correct `url`, or ask whoever runs the server",
@@ -162,11 +168,21 @@ fn judge(story: &Story, document: &Document) -> Verdict<Published> {
     })
 }
 
+/// Whether a name may be kept and sent as it stands: the authorization server reads it in its own way, and must not see
+/// another host in it than we do.
+fn sound(resource: &str) -> Result<(), String> {
+    absolute_uri(resource)?;
+    if resource.len() > LONGEST_ENDPOINT {
+        return Err("it is longer than any name of a server needs to be".to_owned());
+    }
+    Ok(())
+}
+
 /// Whether a resource of that name holds `server`: the same origin, a path that begins it at the border of a
 /// segment, and the same query if it has one (rule 3, case 10).
 pub(super) fn covers(resource: &str, server: &Url) -> bool {
-    let Ok(resource) = endpoint(resource) else { return false };
-    if resource.fragment().is_some() || origin(&resource) != origin(server) {
+    let Some(resource) = sound(resource).ok().and_then(|()| endpoint(resource).ok()) else { return false };
+    if origin(&resource) != origin(server) {
         return false;
     }
     if resource.query().is_some() && resource.query() != server.query() {

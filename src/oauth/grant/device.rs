@@ -22,8 +22,6 @@ const LONGEST_USER_CODE: usize = 64;
 const LIFETIME: u64 = 900;
 /// The pause between two polls where the answer does not say it, in seconds (section 3.2).
 const INTERVAL: u64 = 5;
-/// The longest pause that a server can ask for, in seconds.
-const LONGEST_INTERVAL: u64 = 60;
 
 /// What a person needs to log in on another device, and what we poll with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +36,7 @@ pub struct DeviceAuthorization {
     pub verification_uri_complete: Option<String>,
     /// How long the codes live, in seconds.
     pub expires_in: u64,
-    /// The pause between two polls, in seconds; at least 1.
+    /// The pause between two polls, in seconds; at least 1, and as long as the server says.
     pub interval: u64,
 }
 
@@ -93,18 +91,24 @@ fn read(
         user_code: user_code.ok_or("its `user_code` is nothing that a person could type")?.to_owned(),
         verification_uri: shown("verification_uri", uri.ok_or("it names no `verification_uri`")?)?,
         verification_uri_complete: complete.map(|uri| shown("verification_uri_complete", uri)).transpose()?,
-        expires_in: number(fields, "expires_in").unwrap_or(LIFETIME),
-        interval: number(fields, "interval").unwrap_or(INTERVAL).min(LONGEST_INTERVAL),
+        expires_in: number(fields, "expires_in", f64::floor).unwrap_or(LIFETIME),
+        interval: number(fields, "interval", f64::ceil).unwrap_or(INTERVAL),
     })
 }
 
-/// A number above 0, written as a number or as text.
-fn number(fields: &Map<String, Value>, name: &str) -> Option<u64> {
-    let number = match fields.get(name)? {
-        Value::String(text) => text.trim().parse().ok(),
-        number => number.as_u64(),
+/// Seconds above 0, written as a number or as text; a fraction is `rounded`, and what is too long to be named is cut.
+fn number(fields: &Map<String, Value>, name: &str, rounded: fn(f64) -> f64) -> Option<u64> {
+    let whole = |seconds: f64| seconds.is_finite().then(|| saturated(rounded(seconds)));
+    let seconds = match fields.get(name)? {
+        Value::String(text) => text.trim().parse().ok().or_else(|| whole(text.trim().parse().ok()?)),
+        number => number.as_u64().or_else(|| whole(number.as_f64()?)),
     };
-    number.filter(|number| *number > 0)
+    seconds.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(clock::LAST_SECOND))
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // The cast saturates.
+fn saturated(seconds: f64) -> u64 {
+    seconds as u64
 }
 
 /// An address for a person, judged like the authorization endpoint.
@@ -116,4 +120,46 @@ fn address(request: &TokenRequest, text: &str, allowed: &[String]) -> Result<Str
     may_name(&endpoint, &url, allowed)
         .map(|()| safe)
         .map_err(|kind| format!("{kind}, which a server on another host must not name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pause_is_read_upwards_a_life_downwards_and_what_says_nothing_is_absent() {
+        let read = |value: Value, rounded| {
+            let fields: Map<String, Value> = [("seconds".to_owned(), value)].into_iter().collect();
+            number(&fields, "seconds", rounded)
+        };
+        for (value, up, down) in [
+            (json!(90), Some(90), Some(90)),
+            (json!(12.0), Some(12), Some(12)),
+            (json!(12.1), Some(13), Some(12)),
+            (json!("12.5"), Some(13), Some(12)),
+            (json!(" 7 "), Some(7), Some(7)),
+            (json!(0.5), Some(1), None),
+            (json!(1e300), Some(clock::LAST_SECOND), Some(clock::LAST_SECOND)),
+            (json!(u64::MAX), Some(clock::LAST_SECOND), Some(clock::LAST_SECOND)),
+        ] {
+            assert_eq!(
+                (read(value.clone(), f64::ceil), read(value.clone(), f64::floor)),
+                (up, down),
+                "{value}"
+            );
+        }
+        for nothing in [
+            json!(0),
+            json!(-1),
+            json!(-0.5),
+            json!(null),
+            json!("inf"),
+            json!("NaN"),
+            json!("soon"),
+            json!([5]),
+        ] {
+            assert_eq!(read(nothing.clone(), f64::ceil), None, "{nothing}");
+        }
+    }
 }

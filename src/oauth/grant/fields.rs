@@ -5,6 +5,7 @@
 //! mark, a wrong `Content-Type`. It never fails harder than "this is no answer".
 
 use crate::oauth::http::Reply;
+use crate::text::one_line;
 use serde_json::{Map, Value};
 
 /// What a body turned out to be.
@@ -37,6 +38,27 @@ pub(super) fn read(reply: &Reply) -> Body {
         Some(fields) if declared || names_an_answer(&fields) => Body::Fields(fields),
         _ => Body::Foreign,
     }
+}
+
+/// Whether a success that is [`Body::Foreign`] is the token endpoint's own all the same, and then why it cannot be read.
+/// A page is anybody's: a gateway or a hotel's network answers with one while the server was never asked.
+pub(super) fn disguise(reply: &Reply) -> Option<String> {
+    let text = reply.text();
+    let text = text.trim();
+    if text.starts_with('<') && !text.contains("<access_token>") {
+        return None;
+    }
+    let coding = reply.header("content-encoding").map(str::trim).unwrap_or_default();
+    if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
+        return Some(format!("it is compressed ({}), although nobody asked for that", one_line(coding)));
+    }
+    let media = reply.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let is_declared = media.contains("json") || media.contains("x-www-form-urlencoded");
+    if is_declared || text.contains("access_token") {
+        return Some("it is neither a JSON object nor a form".to_owned());
+    }
+    let is_binary = text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace());
+    is_binary.then(|| "it is no text".to_owned())
 }
 
 /// A member that is a text with at least one character.

@@ -30,6 +30,7 @@ impl<'a> Judge<'a> {
             | Answer::Unexplained(failure)
             | Answer::Unclear(failure)
             | Answer::Ambiguous(failure)
+            | Answer::Unreadable(failure)
             | Answer::Refused(failure) => failure,
             Answer::Granted(_) | Answer::Pending { .. } => self.unsound_failure("it is a token answer"),
         }
@@ -76,9 +77,11 @@ impl<'a> Judge<'a> {
             Body::BrokenJson | Body::Empty => {
                 Answer::Ambiguous(self.unavailable("came back with a success that is cut off or empty"))
             }
-            Body::Foreign => {
-                self.transient(reply, "answered with something that is no token answer, perhaps a web page")
-            }
+            Body::Foreign => match fields::disguise(reply) {
+                Some(what) => self.unreadable(&what),
+                None => self
+                    .transient(reply, "answered with something that is no token answer, perhaps a web page"),
+            },
         }
     }
 
@@ -133,6 +136,16 @@ impl<'a> Judge<'a> {
         let said = self.said(error, description);
         let message = format!("{} {what} ({said}); {}", self.endpoint(), self.log_in());
         self.failure(Code::InteractionRequired, message)
+    }
+
+    /// A success of the endpoint itself, not of somebody before it, that says nothing to us.
+    fn unreadable(&self, what: &str) -> Answer {
+        let message = format!(
+            "{} granted something that cannot be read: {what}; what was sent may be spent by that, ask whoever runs that \
+             server",
+            self.endpoint()
+        );
+        Answer::Unreadable(self.failure(Code::Unavailable, message))
     }
 
     /// A success that must not be used.

@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 /// The longest token that is accepted, in bytes.
 const LONGEST_TOKEN: usize = 32 * 1024;
 
+/// The longest list of scopes that is kept, in bytes: it is stored, and may stand in the next request.
+const LONGEST_SCOPE: usize = 8 * 1024;
+
 /// The longest lifetime that the `exp` of an access token may claim, in seconds: ten years.
 const LONGEST_CLAIM: u64 = 10 * 366 * 86_400;
 
@@ -130,14 +133,24 @@ fn claimed_lifetime(access_token: &str, sent_at: u64) -> Option<u64> {
     exp.checked_sub(sent_at).filter(|seconds| (1..=LONGEST_CLAIM).contains(seconds))
 }
 
-/// `scope`, where it is printable. Some servers send a list.
+/// `scope`, where it is printable. Some servers send a list. A token is worth more than a list of what it is good for, so
+/// of one that is too long the first names are kept: those are granted in any case.
 fn scope(fields: &Map<String, Value>) -> Option<String> {
     let scope = match fields.get("scope")? {
         Value::String(scope) => scope.clone(),
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => return None,
     };
-    (!scope.trim().is_empty() && is_visible(&scope)).then_some(scope)
+    let scope = is_visible(&scope).then(|| shortened(scope))?;
+    (!scope.trim().is_empty()).then_some(scope)
+}
+
+fn shortened(scope: String) -> String {
+    let Some(kept) = scope.get(..LONGEST_SCOPE) else { return scope };
+    // The last name may be cut, unless a blank follows it.
+    let end = if scope[LONGEST_SCOPE..].starts_with(' ') { Some(kept.len()) } else { kept.rfind(' ') };
+    log::info!("the server names more scopes than are kept");
+    kept[..end.unwrap_or_default()].to_owned()
 }
 
 fn is_visible(text: &str) -> bool {

@@ -174,7 +174,7 @@ fn shown(certificate: &str, authorities: Option<&str>) -> Result<Reply, Transpor
     let url = format!("https://{}/", https(certificate));
     match authorities {
         Some(file) => get(&trusting(Path::new(TESTDATA).join(file)).unwrap(), &url),
-        None => get(&testing::http(), &url),
+        None => get(testing::http(), &url),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client information that comes back (RFC 7591, section 3.2.1), checked.
 
+use super::enough;
 use super::refusal::{self, Refused};
 use super::{Order, Registered};
 use crate::clock;
@@ -13,8 +14,8 @@ use serde_json::{Map, Value};
 
 const BASIC: AuthMethod = AuthMethod::ClientSecretBasic;
 
-/// The longest identifier or secret that is accepted, in bytes.
-const LONGEST: usize = 8 * 1024;
+/// The longest identifier or secret that is accepted, in bytes: it is stored with each token.
+pub const LONGEST_CREDENTIAL: usize = 8 * 1024;
 
 /// Reads a 2xx answer. Some servers put a refusal into one.
 pub(super) fn read(order: &Order, reply: &Reply) -> Outcome<Result<Registered, Refused>> {
@@ -28,9 +29,17 @@ pub(super) fn read(order: &Order, reply: &Reply) -> Outcome<Result<Registered, R
     if !fields.contains_key("client_id") && fields.contains_key("error") {
         return refusal::judge(order, reply);
     }
-    client(order, &fields).map(Ok).map_err(|why| {
+    let client = client(order, &fields).map_err(|why| {
         let what = format!(
             "answered the registration with something that cannot be used: {why}; ask whoever runs it"
+        );
+        order.failure(Code::UntrustedServer, &what)
+    })?;
+    enough::check(order, &fields).map(|()| Ok(client)).map_err(|why| {
+        let what = format!(
+            "registered a client that this login cannot use: {why}; register a client there by hand and set `clientId` \
+             of {}, or ask whoever runs it",
+            order.server.name
         );
         order.failure(Code::UntrustedServer, &what)
     })
@@ -55,7 +64,7 @@ fn client(order: &Order, fields: &Map<String, Value>) -> Result<Registered, &'st
 fn printable<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
     let text = fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     match text {
-        Some(text) if text.len() > LONGEST => Err("its client credentials are too long"),
+        Some(text) if text.len() > LONGEST_CREDENTIAL => Err("its client credentials are too long"),
         Some(text) if !text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)) => {
             Err("its client credentials are not printable")
         }

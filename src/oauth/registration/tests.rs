@@ -152,8 +152,80 @@ fn the_end_of_the_secret_is_kept_and_0_means_never_rule_11() {
 fn redirect_uris_are_recorded_as_they_were_asked_for() {
     let back = |list: Value| told(json!({"client_id": "c", "redirect_uris": list})).redirect_uris;
     assert_eq!(back(json!([REDIRECT, "http://else/"])), [REDIRECT]);
+    assert_eq!(back(json!(["http://LOCALHOST:1/callback/"])), [REDIRECT]);
     assert_eq!(back(json!(["http://127.0.0.1/callback"])), [REDIRECT]);
     assert_eq!(back(json!(7)), [REDIRECT]);
+}
+
+#[test]
+fn a_client_that_the_login_cannot_use_is_refused_with_what_differs_rule_11() {
+    let with = |name: &str, value: Value| {
+        let mut body = json!({"client_id": "c"});
+        body[name] = value;
+        body
+    };
+    for (name, value, difference) in [
+        ("grant_types", json!(["client_credentials"]), "`client_credentials`, without `authorization_code`"),
+        ("grant_types", json!(["refresh_token", DEVICE_CODE]), "without `authorization_code`"),
+        ("response_types", json!(["none"]), "`none`, without `code`"),
+        ("response_types", json!(["code id_token", "token"]), "without `code`"),
+        ("redirect_uris", json!(["https://elsewhere.example/cb"]), "`https://elsewhere.example/cb`, without"),
+        ("redirect_uris", json!(["http://127.0.0.1:40123/other", "https://127.0.0.1/callback"]), REDIRECT),
+        ("redirect_uris", json!(["http://127.0.0.1.evil.example:40123/callback"]), REDIRECT),
+    ] {
+        let body = with(name, value);
+        let outcome = registered_by(move |_, _| answer(201, &body));
+        let words = &[name, difference, "http://127.0.0.1:", "`clientId` of demo"];
+        refused(outcome, Code::UntrustedServer, words);
+    }
+    let nothing =
+        [json!(null), json!([]), json!([7, null]), json!([""]), json!("client_credentials"), json!({})];
+    for name in ["grant_types", "response_types", "redirect_uris"] {
+        for value in &nothing {
+            told(with(name, value.clone()));
+        }
+    }
+    told(with("grant_types", json!(["authorization_code"])));
+    told(with("response_types", json!(["token", "code"])));
+    for uri in ["http://localhost/callback", "http://[::1]:7/callback/", "http://127.0.0.1:40123/callback"] {
+        told(with("redirect_uris", json!(["https://elsewhere.example/cb", uri])));
+    }
+}
+
+#[test]
+fn a_redirect_uri_elsewhere_is_compared_with_its_host_and_port() {
+    let registered = |uri: &str| {
+        let body = json!({"client_id": "c", "redirect_uris": [uri]});
+        let server = Scripted::start(move |_, _| answer(201, &body));
+        let asked = ["https://app.example:8443/cb".to_owned()];
+        register(&testing::http(), &demo(), &found(Some(server.url("/register"))), &asked, false)
+    };
+    for uri in ["https://app.example:8443/cb", "https://APP.example:8443/cb/"] {
+        registered(uri).unwrap();
+    }
+    for uri in
+        ["https://app.example/cb", "https://other.example:8443/cb", "https://app.example:8443/cb?x=1", "cb"]
+    {
+        refused(registered(uri), Code::UntrustedServer, &["redirect_uris"]);
+    }
+}
+
+#[test]
+fn a_client_for_another_device_needs_one_of_both_grants_and_no_way_back() {
+    let registered = |grants: Value| {
+        let body = json!({"client_id": "c", "grant_types": grants, "response_types": ["none"], "redirect_uris": ["x"]});
+        let server = Scripted::start(move |_, _| answer(201, &body));
+        register(
+            &testing::http(),
+            &demo(),
+            &found(Some(server.url("/register"))),
+            &[REDIRECT.to_owned()],
+            true,
+        )
+    };
+    assert!(registered(json!([DEVICE_CODE])).unwrap().for_devices);
+    assert!(!registered(json!(["authorization_code"])).unwrap().for_devices);
+    refused(registered(json!(["client_credentials"])), Code::UntrustedServer, &[DEVICE_CODE]);
 }
 
 #[test]

@@ -75,6 +75,17 @@ fn case_54_a_file_of_a_gigabyte_is_not_read() {
 }
 
 #[test]
+fn what_could_not_be_read_back_is_not_written_and_the_failure_says_so() {
+    let content = |size: u64| vec![0_u8; usize::try_from(size).unwrap()];
+    assert!(readable(content(SIZE_LIMIT)).is_ok());
+    let failure = unwritable(Path::new("/somewhere/file"), &readable(content(SIZE_LIMIT + 1)).unwrap_err());
+    assert_eq!(failure.code, Code::CacheUnwritable);
+    assert!(
+        failure.message.contains("more than is read back") && !failure.message.contains("free the space")
+    );
+}
+
+#[test]
 fn what_cannot_be_read_now_is_told_from_damage_and_from_missing_rights() {
     let path = Path::new("/somewhere/file");
     let code = |errno: Errno| unreadable(path, &errno.into()).code;

@@ -225,6 +225,22 @@ fn an_issuer_with_a_query_or_of_another_scheme_is_refused() {
 }
 
 #[test]
+fn an_issuer_or_endpoint_that_others_would_read_in_another_way_is_refused_case_11() {
+    for (issuer, why) in [
+        ("BASE\\@honest.example", "backslash"),
+        ("BASE/{tenant}", "no URI may hold"),
+        ("BASE/ü", "no URI may hold"),
+    ] {
+        let document = value!({"resource": "BASE/mcp", "authorization_servers": [issuer]});
+        let server = world(&[(RESOURCE, document), (OAUTH, authorization(""))]);
+        refused(run(&at(&server, "/mcp")), Code::UntrustedServer, why);
+    }
+    let document = with(authorization(""), &value!({"token_endpoint": "BASE\\@honest.example/token"}));
+    let server = world(&[(OAUTH, document)]);
+    refused(run(&at(&server, "/mcp")), Code::UntrustedServer, "backslash");
+}
+
+#[test]
 fn without_resource_metadata_the_server_is_its_own_issuer_rule_7() {
     let server = world(&[(OAUTH, authorization(""))]);
     let found = run(&at(&server, "/mcp")).unwrap();

@@ -162,6 +162,33 @@ fn a_resource_covers_by_origin_and_whole_segments_rule_3() {
     }
 }
 
+#[test]
+fn a_resource_that_others_would_read_in_another_way_is_refused_case_10() {
+    // Whoever knows no backslash in a URL takes what is before the `@` for a name, and what follows for the host.
+    let honest = "https://evil.example\\@honest.example/mcp";
+    assert!(!covers(honest, &Url::parse(honest).unwrap()));
+    for stranger in ["\\", " ", "\t", "\u{7f}", "ü", "<", ">", "\"", "{", "}", "|", "^", "`"] {
+        let document = value!({"resource": format!("BASE/{stranger}"), "authorization_servers": ["BASE"]});
+        let server = world(&[(RESOURCE, document), (OAUTH, authorization(""))]);
+        refused(run(&at(&server, "/")), Code::UntrustedServer, "which no URI may hold");
+    }
+}
+
+#[test]
+fn a_resource_that_is_too_long_to_be_stored_is_refused() {
+    for (dots, is_refused) in [(2_000, false), (400_000, true)] {
+        let document =
+            value!({"resource": format!("BASE/{}mcp", "./".repeat(dots)), "authorization_servers": ["BASE"]});
+        let server = world(&[(RESOURCE, document), (OAUTH, authorization(""))]);
+        let found = run(&at(&server, "/mcp"));
+        if is_refused {
+            refused(found, Code::UntrustedServer, "longer than any name");
+        } else {
+            assert!(found.unwrap().resource.is_some_and(|resource| resource.len() > 4_000));
+        }
+    }
+}
+
 /// What discovery says of bound tokens, for a server with these additions to its two documents.
 fn bound(resource_more: &Value, server_more: &Value) -> (bool, bool) {
     let server = world(&[

@@ -111,6 +111,22 @@ fn the_granted_scope_is_reported_as_it_was_said_case_50() {
 }
 
 #[test]
+fn of_scopes_beyond_measure_the_first_whole_names_are_kept_and_the_token_with_them() {
+    let kept = |scope: &str| granted(refreshed(200, token(value!({"scope": scope})))).scope;
+    let names: Vec<String> = (0..6_000).map(|number| format!("a{number}")).collect();
+    let scope = kept(&names.join(" ")).unwrap();
+    let found: Vec<&str> = scope.split(' ').collect();
+    assert!(
+        (8_000..=8 * 1024).contains(&scope.len()) && found[..] == names[..found.len()],
+        "{}",
+        scope.len()
+    );
+    let exact = format!("{} {}", "a".repeat(8 * 1024), "b");
+    assert_eq!(kept(&exact), Some("a".repeat(8 * 1024)));
+    assert_eq!(kept(&"a".repeat(8 * 1024 + 1)), None, "no whole name");
+}
+
+#[test]
 fn form_encoded_answers_byte_order_marks_and_repeated_members_are_read() {
     let bodies = [
         ("application/x-www-form-urlencoded", "access_token=at-1&token_type=bearer&expires_in=60&scope=a+b"),

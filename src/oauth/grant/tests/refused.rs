@@ -141,6 +141,52 @@ fn a_web_page_with_200_is_transient_and_a_success_cut_off_is_ambiguous() {
 }
 
 #[test]
+fn a_success_that_cannot_be_read_may_have_spent_what_was_sent_and_a_page_has_not() {
+    let headed = |name: &'static str, value: &'static str, body: &'static [u8]| {
+        answer_to(refresh(), move |_, _| {
+            Script::Answer(200, vec![(name.to_owned(), value.to_owned())], body.to_vec())
+        })
+    };
+    let packed = b"\x1f\x8b\x08\0\0\0\0\0";
+    for (name, value, body, why) in [
+        ("Content-Encoding", "gzip", packed.as_slice(), "compressed (gzip), although nobody asked"),
+        ("Content-Encoding", " BR ", b"\x8b\x02\x80{\"a\":1}\x03", "compressed (BR)"),
+        ("Content-Type", "text/plain", packed, "no text"),
+        (
+            "Content-Type",
+            "application/json",
+            b"[{\"access_token\":\"at-1\"}]",
+            "neither a JSON object nor a form",
+        ),
+        ("Content-Type", "application/x-www-form-urlencoded", b"access_token=at-1&scope=a b", "neither"),
+        ("Content-Type", "text/plain", b")]}',\n{\"access_token\":\"at-1\"}", "neither"),
+        ("Content-Type", "application/xml", b"<OAuth><access_token>at-1</access_token></OAuth>", "neither"),
+    ] {
+        let answer = headed(name, value, body);
+        let Answer::Unreadable(failure) = answer else { panic!("{value}: {answer:?}") };
+        assert!(failure.message.contains(why) && failure.message.contains("may be spent"), "{failure}");
+        assert!(failure.code == Code::Unavailable && !failure.message.contains("at-1"), "{failure}");
+    }
+    for (name, value, body) in [
+        ("Content-Encoding", "utf-8", b"<html>Log in to the hotel network</html>".as_slice()),
+        ("Content-Encoding", "identity", b"Service is being restarted"),
+        ("Content-Type", "application/json", b"<html>access_token</html>"),
+        ("Content-Type", "text/html", b"caf\xe9"),
+    ] {
+        assert!(transient(headed(name, value, body)).message.contains("nothing is lost"), "{value}");
+    }
+    // Whoever names a coding that is none, and sends plain JSON, is understood.
+    let plain = b"{\"access_token\":\"at-1\",\"token_type\":\"Bearer\"}";
+    assert_eq!(granted(headed("Content-Encoding", "UTF-8", plain)).access_token.expose(), "at-1");
+    for status in [400, 500] {
+        let answer = answer_to(refresh(), move |_, _| {
+            Script::Answer(status, vec![("Content-Encoding".into(), "gzip".into())], packed.to_vec())
+        });
+        assert!(transient(answer).message.contains("nothing is lost"));
+    }
+}
+
+#[test]
 fn a_success_of_the_wrong_shape_is_refused() {
     for body in ["{}", "{\"access_token\":7,\"token_type\":\"Bearer\"}", "{\"ok\":true}"] {
         refused(answer_to(refresh(), move |_, _| plain(200, "application/json", body)));
