@@ -198,7 +198,7 @@ fn a_redirect_uri_elsewhere_is_compared_with_its_host_and_port() {
         let body = json!({"client_id": "c", "redirect_uris": [uri]});
         let server = Scripted::start(move |_, _| answer(201, &body));
         let asked = ["https://app.example:8443/cb".to_owned()];
-        register(&testing::http(), &demo(), &found(Some(server.url("/register"))), &asked, false)
+        register(testing::http(), &demo(), &found(Some(server.url("/register"))), &asked, false)
     };
     for uri in ["https://app.example:8443/cb", "https://APP.example:8443/cb/"] {
         registered(uri).unwrap();
@@ -216,7 +216,7 @@ fn a_client_for_another_device_needs_one_of_both_grants_and_no_way_back() {
         let body = json!({"client_id": "c", "grant_types": grants, "response_types": ["none"], "redirect_uris": ["x"]});
         let server = Scripted::start(move |_, _| answer(201, &body));
         register(
-            &testing::http(),
+            testing::http(),
             &demo(),
             &found(Some(server.url("/register"))),
             &[REDIRECT.to_owned()],
