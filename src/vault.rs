@@ -6,9 +6,9 @@ use crate::clock;
 use crate::config::{self, Environment, Network, SecretSource, Secrets, Seeds, Server};
 use crate::failure::{Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::store::Slot;
 use crate::store::lock::{Held, LockFile};
 use crate::store::slot::Stamp;
+use crate::store::{Slot, Store};
 use crate::token::TokenRecord;
 use crate::worker::{self, Job, Task};
 use std::cell::{Cell, RefCell};
@@ -82,7 +82,11 @@ impl<'a> StoreVault<'a> {
         if !matches!(task, Task::Renew { .. }) {
             server.seeds = Seeds::default();
         }
-        let job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task, self.mark());
+        let store = match everywhere(self.slot.store(), self.environment) {
+            Ok(store) => store,
+            Err(failure) => return Redeemed::Failed(failure),
+        };
+        let job = Job::new(&store, server, secrets, self.network.clone(), task, self.mark());
         worker::redeem(lock, &job, deadline)
     }
 
@@ -97,6 +101,14 @@ impl<'a> StoreVault<'a> {
         record.as_ref().map_or(Ok(()), |record| binding::check(self.server, &record.clear))?;
         Ok(record)
     }
+}
+
+/// `store` with the directories of all servers: what a fresh `get` does without.
+///
+/// # Errors
+/// Those of the configuration.
+pub fn everywhere(store: &Store, environment: &Environment) -> Outcome<Store> {
+    Ok(store.clone().beside(config::cache_dirs(environment)?))
 }
 
 impl Vault for StoreVault<'_> {
@@ -137,8 +149,12 @@ impl Vault for StoreVault<'_> {
         if self.server.seeds == Seeds::default() {
             return Ok(Seed::None);
         }
-        let next = worker::next_seed(self.server, self.slot)?;
-        Ok(next.map_or_else(|| Seed::Spent(worker::all_spent(self.server)), |_| Seed::Unspent))
+        let store = everywhere(self.slot.store(), self.environment)?;
+        let slot = Slot::new(&store, self.slot.name());
+        Ok(match worker::next_seed(self.server, &slot)? {
+            Some(_) => Seed::Unspent,
+            None => Seed::Spent(worker::all_spent(self.server, &slot)?),
+        })
     }
 
     fn redeem(&self, lock: Held, generation: &str, deadline: Instant) -> Redeemed {

@@ -15,7 +15,7 @@ use crate::store::client::ClientRecord;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::token::TokenRecord;
-use crate::vault::pause;
+use crate::vault::{everywhere, pause};
 use std::time::{Duration, Instant};
 
 /// As long as a refresh under way can last: connecting and sending, the late answer, and saving it.
@@ -82,7 +82,7 @@ struct Taken {
 /// # Errors
 /// `lock_timeout` (nothing is forgotten then), `cache_damaged`, `insecure_storage`, `cache_unwritable`.
 pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outcome<Forgotten> {
-    let store = store_of(loaded);
+    let store = everywhere(&store_of(loaded), environment)?;
     let slot = Slot::new(&store, order.name);
     let taken =
         take(order, &slot, loaded.server.as_ref()).map_err(|failure| failure.of_server(order.name))?;

@@ -3,7 +3,7 @@
 
 use super::draft::{self, Durable};
 use super::file;
-use super::lock::try_flock;
+use super::lock::lock_directory;
 use crate::clock;
 use crate::failure::{Code, Failure};
 use serde::{Deserialize, Serialize};
@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// For how long a failure is shared with other callers when the server named no time, in seconds.
 const SHARED_FOR: u64 = 5;
@@ -29,9 +28,6 @@ const NONCES: usize = 8;
 /// How long another change of a state file is waited for. One takes about a millisecond, unless its process was
 /// stopped in the middle.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The pause between two tries to lock.
-const PAUSE: Duration = Duration::from_millis(2);
-
 /// The content of the state file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -238,15 +234,8 @@ impl StateFile {
     /// own that could be locked. Whoever holds it for too long is not waited for, since what stands here may be
     /// lost.
     fn lock(&self) -> Option<File> {
-        let folder = File::open(self.path.parent().unwrap_or(Path::new("/"))).ok()?;
-        let limit = Instant::now() + PATIENCE;
-        loop {
-            match try_flock(&folder) {
-                Ok(true) => return Some(folder),
-                Ok(false) if Instant::now() < limit => thread::sleep(PAUSE),
-                Ok(false) | Err(_) => return None,
-            }
-        }
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        lock_directory(folder, PATIENCE).ok().flatten()
     }
 }
 

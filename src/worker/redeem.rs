@@ -90,9 +90,10 @@ impl<'a> Redemption<'a> {
             return Ok(None);
         }
         if let Some(seed) = &plan.seed {
-            if let Err(failure) = seed.begin(self.slot, &self.held) {
+            let begun = seed.begin(self.slot, &self.held);
+            if !matches!(begun, Ok(true)) {
                 reservation.release();
-                return Err(failure);
+                return begun.map(|_| None);
             }
             self.in_doubt |= seed.was_sent;
         }
