@@ -8,6 +8,7 @@ use crate::failure::{Failure, Outcome};
 use crate::oauth::challenge::Challenge;
 use crate::store::lock::{Held, LockFile};
 use crate::store::slot::Stamp;
+use crate::store::state::Asker;
 use crate::store::{Slot, Store};
 use crate::token::TokenRecord;
 use crate::worker::{self, Job, Task};
@@ -135,10 +136,10 @@ impl Vault for StoreVault<'_> {
     }
 
     fn shared_failure(&self, generation: &str) -> Option<Failure> {
-        let state = self.slot.state().read();
-        let shared = state.shared_failure(generation, clock::now())?;
-        // Who has put the configuration right must not be told what was wrong with it.
-        state.is_shared_with(self.mark()).then_some(shared)
+        let stored = self.peek().ok().flatten().map(|record| record.clear.token_endpoint);
+        let endpoint = stored.or_else(|| self.server.token_url.clone());
+        let asker = Asker { generation, mark: self.mark(), endpoint: endpoint.as_deref() };
+        self.slot.state().read().shared_failure(&asker, clock::now())
     }
 
     fn ended(&self) -> Option<String> {

@@ -33,6 +33,17 @@ pub fn encode(key: &Key, record: &TokenRecord) -> io::Result<Vec<u8>> {
     seal::seal(key, Kind::Token, &record.clear.server, &clear, &secrets)
 }
 
+/// The bytes that a file with `record` has, at least; the envelope around them has the same in every file.
+///
+/// # Errors
+/// When the record is none.
+pub fn weight(record: &TokenRecord) -> io::Result<usize> {
+    let clear = serde_json::to_string(&record.clear).map_err(io::Error::other)?;
+    let secrets = Zeroizing::new(serde_json::to_vec(&Sealed::of(record)).map_err(io::Error::other)?);
+    // Base64.
+    Ok(clear.len() + secrets.len().div_ceil(3) * 4)
+}
+
 /// The record that `file` holds for `name`.
 ///
 /// # Errors

@@ -23,7 +23,8 @@ use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
-/// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
+/// Room for what the largest answer brings into a record: 64 KiB that are sealed and in base64, or that are scopes in the
+/// clear part, each with quotes of its own; and the envelope. What stays of the record before comes on top.
 pub const RESERVE_BYTES: usize = 112 * 1024;
 
 /// What an earlier redemption left behind.
@@ -114,8 +115,8 @@ impl<'s> Slot<'s> {
         Ok(Recovery::Adopted)
     }
 
-    /// Puts the room for the next record on disk. `predecessor` is the generation about to be replaced,
-    /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent the one of the
+    /// Puts the room for the next record on disk: for the largest answer, and `kept` bytes that it leaves as they are.
+    /// `predecessor` is the generation about to be replaced, `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent the one of the
     /// record. That is said on, whatever is spent now: a login under way may come to nothing.
     ///
     /// # Errors
@@ -126,6 +127,7 @@ impl<'s> Slot<'s> {
         predecessor: &str,
         spends: Option<&Secret>,
         in_doubt: bool,
+        kept: usize,
     ) -> Outcome<Reservation<'s>> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
@@ -133,7 +135,7 @@ impl<'s> Slot<'s> {
         let next_path = self.beside("next");
         let carried = claim.older().filter(|_| in_doubt).cloned();
         let intent = carried.unwrap_or_else(|| Intent::new(predecessor, spends));
-        match self.try_reserve(&mut claim, &key, &intent) {
+        match self.try_reserve(&mut claim, &key, &intent, RESERVE_BYTES + kept) {
             Ok(next) => Ok(Reservation {
                 slot: self.clone(),
                 key,
@@ -155,9 +157,9 @@ impl<'s> Slot<'s> {
         }
     }
 
-    fn try_reserve(&self, claim: &mut Claim, key: &Key, intent: &Intent) -> io::Result<File> {
+    fn try_reserve(&self, claim: &mut Claim, key: &Key, intent: &Intent, room: usize) -> io::Result<File> {
         claim.announce(intent, key, self.name())?;
-        let next = pad(&self.beside("next"))?;
+        let next = pad(&self.beside("next"), room)?;
         file::sync_directory(self.store().cache())?;
         Ok(next)
     }
@@ -186,21 +188,21 @@ fn continues(next: &TokenRecord, stored: &TokenRecord) -> bool {
 }
 
 /// A new file at `path`, full of padding.
-fn pad(path: &Path) -> io::Result<File> {
+fn pad(path: &Path, room: usize) -> io::Result<File> {
     file::remove(path)?;
-    padded(file::create_new(path)?)
+    padded(file::create_new(path)?, room)
 }
 
 /// The same without a name: a process that is killed meanwhile leaves nothing.
 fn unnamed_room(draft: Draft) -> io::Result<File> {
     let (path, created) = draft.into_parts();
     file::remove(&path)?;
-    padded(created)
+    padded(created, RESERVE_BYTES)
 }
 
 /// The file full of random bytes, on disk: a compressing file system must not promise room that it lacks.
-fn padded(mut file: File) -> io::Result<File> {
-    let mut padding = vec![0_u8; RESERVE_BYTES];
+fn padded(mut file: File, room: usize) -> io::Result<File> {
+    let mut padding = vec![0_u8; room];
     getrandom::fill(&mut padding).map_err(io::Error::other)?;
     file::write_all(&mut file, &padding)?;
     file.sync_all()?;

@@ -16,7 +16,7 @@ use crate::oauth::grant::{GrantRequest, Granted, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use crate::secret::Secret;
 use crate::store::Slot;
-use crate::token::{Clear, NO_PREDECESSOR, TokenRecord, split_scope};
+use crate::token::{Clear, DPOP, NO_PREDECESSOR, TokenRecord, split_scope};
 use std::time::Duration;
 
 /// How long finding out all that has to be known before a token request may take: the lock is held meanwhile.
@@ -57,6 +57,20 @@ impl Plan {
             | GrantRequest::JwtBearer { .. }
             | GrantRequest::TokenExchange { .. } => None,
         }
+    }
+
+    /// What an answer leaves as it is, as the record that one without anything would make.
+    #[must_use]
+    pub fn kept(&self) -> TokenRecord {
+        let nothing = Granted {
+            access_token: Secret::new(""),
+            refresh_token: None,
+            token_type: DPOP.to_owned(),
+            expires_in: None,
+            scope: None,
+            sent_at: 0,
+        };
+        self.record(&nothing, String::new())
     }
 
     /// The record that the answer makes.

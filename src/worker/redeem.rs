@@ -13,7 +13,7 @@ use crate::oauth::url::origin_of;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::store::reserve::{Recovery, Reservation};
-use crate::store::state::{NonceFor, Unexplained};
+use crate::store::state::{Asker, NonceFor, Unexplained};
 use crate::store::{Slot, record};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::thread;
@@ -26,7 +26,7 @@ const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
 /// Does `job` and tells its caller what came of it.
 pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
-    let mut redemption = Redemption { job, slot, held, in_doubt: false };
+    let mut redemption = Redemption { job, slot, held, in_doubt: false, endpoint: None };
     match redemption.prepare() {
         Ok(Some(ready)) => redemption.redeem(ready, tell),
         Ok(None) => {
@@ -48,6 +48,8 @@ struct Redemption<'a> {
     /// The token may be spent already: an earlier process died between its request and its save, a connection
     /// was lost, or a gateway gave up.
     in_doubt: bool,
+    /// Where the request goes, once that is known.
+    endpoint: Option<String>,
 }
 
 /// Everything is at hand, and the room for the next record is on disk.
@@ -77,10 +79,12 @@ impl<'a> Redemption<'a> {
         }
         let plan = plan::make(self.job, self.slot, stored.as_ref())
             .inspect_err(|failure| share_planning(self.job, self.slot, failure))?;
+        self.endpoint = Some(plan.request.token_endpoint.clone());
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
-        let mut reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt)?;
+        let kept = record::weight(&plan.kept()).map_err(|error| fault(&format!("no record: {error}")))?;
+        let mut reservation = self.slot.reserve(claim, predecessor, plan.spends(), self.in_doubt, kept)?;
         if is_damaged {
             reservation.displace_damaged();
         }
@@ -307,7 +311,7 @@ impl<'a> Redemption<'a> {
     }
 
     fn end(self, failure: &Failure, tell: &dyn Fn(&Message)) {
-        share(self.job, self.slot, failure);
+        share(self.job, self.slot, self.endpoint.as_deref(), failure);
         drop(self);
         tell(&Message::Failed(failure.clone()));
     }
@@ -316,14 +320,16 @@ impl<'a> Redemption<'a> {
 /// A failure that the challenge of one caller may have led to is no other's.
 fn share_planning(job: &Job, slot: &Slot, failure: &Failure) {
     if job.challenge().is_none() {
-        share(job, slot, failure);
+        share(job, slot, None, failure);
     }
 }
 
-/// Callers at the same moment get the same failure without another request.
-pub(super) fn share(job: &Job, slot: &Slot, failure: &Failure) {
+/// Callers at the same moment get the same failure without another request. `endpoint` has said it, where a token
+/// endpoint has.
+pub(super) fn share(job: &Job, slot: &Slot, endpoint: Option<&str>, failure: &Failure) {
     if let Task::Renew { generation, .. } = &job.task {
-        slot.state().update(|state| state.share(generation, job.mark, failure));
+        let asker = Asker { generation, mark: job.mark, endpoint };
+        slot.state().update(|state| state.share(&asker, failure));
     }
 }
 

@@ -69,7 +69,7 @@ fn home(obtained_at: u64) -> Sandbox {
         other: Vec::new(),
     };
     let claim = slot.claim(&lock).unwrap().unwrap();
-    slot.reserve(claim, NO_PREDECESSOR, None, false).unwrap().commit(&record).unwrap();
+    slot.reserve(claim, NO_PREDECESSOR, None, false, 0).unwrap().commit(&record).unwrap();
     sandbox
 }
 

@@ -12,7 +12,7 @@ fn claim(slot: &Slot) -> Claim {
 }
 
 fn reserve<'s>(slot: &Slot<'s>, predecessor: &str, spends: Option<&Secret>) -> Reservation<'s> {
-    slot.reserve(claim(slot), predecessor, spends, false).unwrap()
+    slot.reserve(claim(slot), predecessor, spends, false, 0).unwrap()
 }
 
 fn recovery(slot: &Slot, stored: Option<&TokenRecord>) -> Recovery {
@@ -152,7 +152,8 @@ fn doubt_stays_on_disk_until_it_is_answered() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     let before = stored(&slot);
-    let try_reserve = |in_doubt| slot.reserve(claim(&slot), "one", before.refresh_token.as_ref(), in_doubt);
+    let try_reserve =
+        |in_doubt| slot.reserve(claim(&slot), "one", before.refresh_token.as_ref(), in_doubt, 0);
     let reserve = |in_doubt| try_reserve(in_doubt).unwrap();
     let recovery = || recovery(&slot, Some(&before));
     reserve(false).release();
@@ -271,7 +272,7 @@ fn what_somebody_else_has_put_in_the_place_of_ours_stays() {
     let before = stored(&slot);
     for in_doubt in [false, true] {
         let spends = before.refresh_token.as_ref();
-        let mut reservation = slot.reserve(claim(&slot), "one", spends, in_doubt).unwrap();
+        let mut reservation = slot.reserve(claim(&slot), "one", spends, in_doubt, 0).unwrap();
         for suffix in ["next", "intent"] {
             std::fs::remove_file(slot.beside(suffix)).unwrap();
             std::fs::write(slot.beside(suffix), "of another").unwrap();
@@ -318,10 +319,10 @@ fn whoever_spends_something_else_leaves_the_doubt_about_the_refresh_token_case_5
         let claim = claim(&slot);
         let key = store.key().unwrap();
         assert_eq!(slot.recover(&claim, &key, Some(&record)).unwrap(), Recovery::Interrupted);
-        slot.reserve(claim, "one", Some(&device_code), true).unwrap().release();
+        slot.reserve(claim, "one", Some(&device_code), true, 0).unwrap().release();
     }
     assert_eq!(recovery(&slot, Some(&record)), Recovery::Interrupted);
-    let mut login = slot.reserve(claim(&slot), "one", Some(&device_code), true).unwrap();
+    let mut login = slot.reserve(claim(&slot), "one", Some(&device_code), true, 0).unwrap();
     login.commit(&successor(&record)).unwrap();
     assert_eq!(recovery(&slot, Some(&successor(&record))), Recovery::Clean);
 }
