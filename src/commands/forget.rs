@@ -16,10 +16,8 @@ use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::token::TokenRecord;
 use crate::vault::{everywhere, pause};
+use crate::worker::LONGEST_RENEWAL;
 use std::time::{Duration, Instant};
-
-/// As long as a refresh under way can last: connecting and sending, the late answer, and saving it.
-const LONGEST_REFRESH: Duration = Duration::from_secs(15 + 90 + 90);
 
 /// What is to be forgotten.
 #[derive(Debug)]
@@ -145,7 +143,7 @@ fn read(order: &Order, slot: &Slot, claim: &Claim) -> Outcome<(Option<TokenRecor
 /// The locks, in the order in which a login takes them. A registration that a login is using must not go: what the
 /// login brings could not be renewed.
 fn wait_for_locks(order: &Order, slot: &Slot) -> Outcome<(Option<Held>, Held, Claim)> {
-    let deadline = Instant::now() + order.timeout.map_or(LONGEST_REFRESH, Duration::from_secs);
+    let deadline = Instant::now() + order.timeout.map_or(LONGEST_RENEWAL, Duration::from_secs);
     let mut lock = slot.login_lock();
     let login = match order.scope {
         EraseScope::Tokens => None,

@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long saving is tried after a token was obtained.
-const SAVING_LIMIT: Duration = Duration::from_secs(90);
+pub(super) const SAVING_LIMIT: Duration = Duration::from_secs(90);
 /// The pause between two tries to save.
 const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
