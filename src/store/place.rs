@@ -162,7 +162,7 @@ fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// Creates a directory of ours where it is missing, with mode 0700 whatever the umask.
+/// Creates a directory of ours where it is missing, and what is missing above it, with mode 0700 whatever the umask.
 ///
 /// # Errors
 /// The system's.
@@ -170,10 +170,8 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    // Parents of a configured place keep the usual mode; only our own directories are private.
-    if let Some(parent) = directory.parent().filter(|parent| !parent.exists()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    }
+    // One by one: a umask such as 0777 would leave a parent without rights, and nothing could be made in it.
+    directory.parent().map_or(Ok(()), make_directory)?;
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         Err(_) => return Ok(()),
@@ -199,7 +197,7 @@ fn check_directory(directory: &Path) -> Outcome<()> {
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return refuse(
             "belongs to another user",
-            "give it to yourself with chown, or choose MCP_CREDENTIAL_HOME",
+            "run this as that user, or give it to yourself with chown, or choose MCP_CREDENTIAL_HOME",
         );
     }
     if metadata.mode() & 0o022 != 0 {
