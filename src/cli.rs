@@ -225,7 +225,7 @@ pub struct EraseArgs {
     /// Also ask the authorization server to revoke what was erased
     #[arg(long)]
     pub revoke: bool,
-    /// How long to wait for a refresh or a login under way, in seconds [default: 195, as long as a refresh can last]
+    /// How long to wait for a refresh or a login under way, in seconds [default: 225, as long as a refresh can last]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = wait)]
     pub timeout: Option<u64>,
     /// Options of every verb
@@ -284,7 +284,7 @@ pub struct LogoutArgs {
     /// What to take away
     #[arg(long, value_enum, default_value_t)]
     pub scope: LogoutScope,
-    /// How long to wait for a refresh or a login under way, in seconds [default: 195, as long as a refresh can last]
+    /// How long to wait for a refresh or a login under way, in seconds [default: 225, as long as a refresh can last]
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = wait)]
     pub timeout: Option<u64>,
     /// Options of every verb

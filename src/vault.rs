@@ -6,9 +6,10 @@ use crate::clock;
 use crate::config::{self, Environment, Network, SecretSource, Secrets, Seeds, Server};
 use crate::failure::{Failure, Outcome};
 use crate::oauth::challenge::Challenge;
-use crate::store::Slot;
 use crate::store::lock::{Held, LockFile};
 use crate::store::slot::Stamp;
+use crate::store::state::Asker;
+use crate::store::{Slot, Store};
 use crate::token::TokenRecord;
 use crate::worker::{self, Job, Task};
 use std::cell::{Cell, RefCell};
@@ -82,7 +83,11 @@ impl<'a> StoreVault<'a> {
         if !matches!(task, Task::Renew { .. }) {
             server.seeds = Seeds::default();
         }
-        let job = Job::new(self.slot.store(), server, secrets, self.network.clone(), task, self.mark());
+        let store = match everywhere(self.slot.store(), self.environment) {
+            Ok(store) => store,
+            Err(failure) => return Redeemed::Failed(failure),
+        };
+        let job = Job::new(&store, server, secrets, self.network.clone(), task, self.mark());
         worker::redeem(lock, &job, deadline)
     }
 
@@ -104,6 +109,14 @@ impl<'a> StoreVault<'a> {
         let seen = self.seen.borrow().as_ref().map(|(stamp, _)| *stamp);
         self.slot.stamp() != seen || !matches!(self.try_lock(), Ok(None))
     }
+}
+
+/// `store` with the directories of all servers: what a fresh `get` does without.
+///
+/// # Errors
+/// Those of the configuration.
+pub fn everywhere(store: &Store, environment: &Environment) -> Outcome<Store> {
+    Ok(store.clone().beside(config::cache_dirs(environment)?))
 }
 
 impl Vault for StoreVault<'_> {
@@ -130,10 +143,10 @@ impl Vault for StoreVault<'_> {
     }
 
     fn shared_failure(&self, generation: &str) -> Option<Failure> {
-        let state = self.slot.state().read();
-        let shared = state.shared_failure(generation, clock::now())?;
-        // Who has put the configuration right must not be told what was wrong with it.
-        state.is_shared_with(self.mark()).then_some(shared)
+        let stored = self.peek().ok().flatten().map(|record| record.clear.token_endpoint);
+        let endpoint = stored.or_else(|| self.server.token_url.clone());
+        let asker = Asker { generation, mark: self.mark(), endpoint: endpoint.as_deref() };
+        self.slot.state().read().shared_failure(&asker, clock::now())
     }
 
     fn ended(&self) -> Option<String> {
@@ -144,8 +157,12 @@ impl Vault for StoreVault<'_> {
         if self.server.seeds == Seeds::default() {
             return Ok(Seed::None);
         }
-        let next = worker::next_seed(self.server, self.slot)?;
-        Ok(next.map_or_else(|| Seed::Spent(worker::all_spent(self.server)), |_| Seed::Unspent))
+        let store = everywhere(self.slot.store(), self.environment)?;
+        let slot = Slot::new(&store, self.slot.name());
+        Ok(match worker::next_seed(self.server, &slot)? {
+            Some(_) => Seed::Unspent,
+            None => Seed::Spent(worker::all_spent(self.server, &slot)?),
+        })
     }
 
     fn redeem(&self, lock: Held, generation: &str, deadline: Instant) -> Redeemed {

@@ -4,9 +4,10 @@
 mod support;
 
 use mcp_credential::store::reserve::RESERVE_BYTES;
-use oauthserver::{ExpiresIn, OAuthServer, Patch, Rotation, Settings};
+use oauthserver::{Endpoint, ExpiresIn, Fault, OAuthServer, Patch, Rotation, Settings, Times};
 use serde_json::{Value, json};
 use std::fs;
+use support::process::{kill, wait_until_held};
 use support::{Sandbox, server};
 
 /// A server that repeats the refresh token in its answers, so that an answer that is thrown away spends
@@ -84,6 +85,35 @@ fn the_largest_answer_that_is_accepted_fits_into_the_reserve() {
     assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("access_token"), largest);
     let size = fs::metadata(sandbox.record()).unwrap().len();
     assert!(size > 50_000 && size <= RESERVE_BYTES as u64, "{size}");
+}
+
+#[test]
+fn the_largest_answer_fits_into_the_reserve_beside_a_refresh_token_that_it_leaves_alone() {
+    let (server, sandbox) = lenient();
+    let kept = "R".repeat(32 * 1024);
+    server.reconfigure(|settings| settings.token_answer = Patch::new().set("refresh_token", kept.as_str()));
+    sandbox.refresh().succeeds();
+    server.fault(Endpoint::Refresh, Fault::Hang, Times::Always);
+    let caller = sandbox.start_refresh();
+    wait_until_held(&server);
+    let room = fs::metadata(sandbox.state("oauth/demo.token.json.next")).unwrap().len();
+    kill(sandbox.worker());
+    caller.kill(rustix::process::Signal::KILL);
+    sandbox.wait_for_rest();
+    server.clear_faults();
+    // As many scopes as go into 64 KiB beside the longest token: they need the most room.
+    let letters = || (b'!'..=b'~').filter(|byte| !b"\"\\".contains(byte)).map(char::from);
+    let all: Vec<String> =
+        letters().flat_map(|first| letters().map(move |second| [first, second].iter().collect())).collect();
+    let scope = all.join(" ");
+    let longest = "A".repeat(32 * 1024);
+    let answer = json!({"access_token": longest, "token_type": "Bearer", "expires_in": 60, "scope": scope});
+    let body = Fault::body(200, "application/json", answer.to_string());
+    server.fault(Endpoint::Refresh, body, Times::Next(1));
+    assert_eq!(sandbox.refresh().succeeds().text("access_token"), longest);
+    let size = fs::metadata(sandbox.record()).unwrap().len();
+    assert!(size > 120_000 && size <= room, "{size} {room}");
+    assert_eq!(sandbox.clear()["can_refresh"], json!(true));
 }
 
 /// The last second that an answer may name, 9999-12-31T23:59:59Z.

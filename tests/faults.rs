@@ -317,6 +317,18 @@ fn shared_until(sandbox: &Sandbox, change: impl Fn(u64) -> u64) -> u64 {
 }
 
 #[test]
+fn callers_of_any_configuration_keep_a_pause_that_the_token_endpoint_asks_for() {
+    let (server, sandbox) = expired();
+    server.fault(Endpoint::Refresh, Fault::too_many_requests(60), Times::Always);
+    for audience in ["one", "two", "one", "three"] {
+        let mut command = sandbox.command(&["get", "demo", "--timeout", "60"]);
+        let ran = support::ran(command.env("OAUTH2_AUDIENCE", audience).output().unwrap());
+        ran.fails("rate_limited", 75);
+    }
+    assert_eq!(server.refreshes().len(), 1);
+}
+
+#[test]
 fn a_failure_is_shared_for_a_few_seconds_and_then_forgotten_by_itself() {
     let (server, sandbox) = expired();
     server.fault(Endpoint::Refresh, Fault::status(503), Times::Always);

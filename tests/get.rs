@@ -2,7 +2,10 @@
 
 mod support;
 
+use mcp_credential::store::key::{Key, KeySource};
+use mcp_credential::store::seal::{self, Kind};
 use oauthserver::Settings;
+use std::path::{Path, PathBuf};
 use support::{Sandbox, expired, expired_at, server};
 
 #[test]
@@ -42,6 +45,25 @@ fn a_stale_token_is_refreshed_once_with_the_published_resource() {
     assert_eq!(sandbox.opened(), [""; 0], "a refresh opens no browser");
 }
 
+/// Every file in `directory`, in the order of their paths.
+fn everything(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(everything(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+/// What a sealed file of `demo` hides; `None` for other files.
+fn unsealed(sandbox: &Sandbox, content: &[u8]) -> Option<Vec<u8>> {
+    let key = Key::load(&KeySource::File, &sandbox.state("key.bin")).unwrap();
+    let kinds = [Kind::Token, Kind::Client, Kind::Seeds, Kind::Intent];
+    let opened = kinds.into_iter().find_map(|kind| seal::open(&key, kind, "demo", content).ok());
+    opened.map(|opened| opened.secrets.to_vec())
+}
+
 #[test]
 fn a_rotated_refresh_token_is_nowhere_on_disk() {
     let server = server(3600);
@@ -49,10 +71,21 @@ fn a_rotated_refresh_token_is_nowhere_on_disk() {
     let answer = sandbox.run(&["get", "demo"]).succeeds();
     sandbox.run(&["refresh", "demo", "--rejected-generation", &answer.text("generation")]).succeeds();
     let spent = server.refreshes()[0].form_value("refresh_token").unwrap().to_owned();
-    for name in sandbox.files() {
-        let content = std::fs::read(sandbox.state("oauth").join(&name)).unwrap();
-        assert!(!content.windows(spent.len()).any(|part| part == spent.as_bytes()), "{name}");
+    let holds =
+        |content: &[u8], token: &str| content.windows(token.len()).any(|part| part == token.as_bytes());
+    let mut opened = Vec::new();
+    for path in everything(&sandbox.state("")) {
+        let content = std::fs::read(&path).unwrap();
+        assert!(!holds(&content, &spent), "{}", path.display());
+        if let Some(secrets) = unsealed(&sandbox, &content) {
+            assert!(!holds(&secrets, &spent), "{}, unsealed", path.display());
+            opened.push((path.file_name().unwrap().to_str().unwrap().to_owned(), secrets));
+        }
     }
+    let sealed: Vec<&str> = opened.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(sealed, ["demo.client.json", "demo.token.json"], "what was looked into");
+    let record: serde_json::Value = serde_json::from_slice(&opened[1].1).unwrap();
+    assert!(record["refresh_token"].is_string(), "where the new one is");
     assert_eq!(
         sandbox.files(),
         [

@@ -353,3 +353,68 @@ fn no_file_holds_a_seed_or_tells_which_one_it_was() {
     }
     assert!(server.wait_for(|log| log.refreshes().len() == 1, PATIENCE));
 }
+
+/// A HOME in which `demo` and `twin` begin with the same refresh token; the records of `twin` lie in a place of
+/// their own where one is given.
+fn two_names(server: &OAuthServer, apart: Option<&str>) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let demo = json!({"clientId": "app", "refreshToken": refresh_token(server)});
+    let mut twin = demo.clone();
+    if let Some(apart) = apart {
+        twin["tokenCacheDir"] = json!(sandbox.home().join(apart));
+    }
+    let entry = |oauth2: Value| json!({"url": server.mcp_url(), "oauth2": oauth2});
+    sandbox.write_config(&json!({"servers": {"demo": entry(demo), "twin": entry(twin)}}));
+    sandbox
+}
+
+#[test]
+fn one_seed_under_two_names_is_sent_for_the_first_one_alone() {
+    for apart in [None, Some("apart")] {
+        let server = server();
+        let sandbox = two_names(&server, apart);
+        sandbox.run(&["get", "demo"]).succeeds();
+        let said = spent(sandbox.run(&["get", "twin"]));
+        assert!(said.contains("under the name `demo`"), "{said}");
+        assert_eq!(server.refreshes().len(), 1);
+        sandbox.refresh().succeeds();
+        assert!(!server.family_revoked());
+        // The login of the first name goes: its seed does not begin another one.
+        sandbox.run(&["erase", "demo", "--scope", "all"]).succeeds();
+        spent(sandbox.run(&["get", "twin"]));
+        let seed = refresh_token(&server);
+        let anew = sandbox.variable("OAUTH2_REFRESH_TOKEN", &seed);
+        assert_eq!(anew.run(&["get", "twin"]).succeeds().text("source"), "granted");
+        assert!(spent(anew.run(&["get", "demo"])).contains("under the name `twin`"));
+        assert!(!server.family_revoked());
+    }
+}
+
+#[test]
+fn two_names_with_one_seed_at_the_same_moment_make_one_request() {
+    let server = server();
+    let sandbox = two_names(&server, Some("apart"));
+    let start = |name: &str| sandbox.start(&["get", name, "--timeout", "60"]);
+    let children: Vec<_> = ["demo", "twin"].into_iter().cycle().take(16).map(start).collect();
+    let (good, bad): (Vec<_>, Vec<_>) =
+        children.into_iter().map(support::end).partition(|ran| ran.status == 0);
+    assert_eq!((good.len(), bad.len()), (8, 8), "one of the names has it");
+    for ran in bad {
+        spent(ran);
+    }
+    assert_eq!(server.refreshes().len(), 1);
+    assert!(!server.family_revoked() && server.mcp_accepts(&good[0].text("access_token")));
+}
+
+#[test]
+fn a_mistyped_name_does_not_send_the_seed_of_the_environment_again() {
+    let server = server();
+    let sandbox = Sandbox::new()
+        .variable("UPSTREAM_URL", &server.mcp_url())
+        .variable("OAUTH2_CLIENT_ID", "app")
+        .variable("OAUTH2_REFRESH_TOKEN", &refresh_token(&server));
+    sandbox.run(&["get", "demo"]).succeeds();
+    assert!(spent(sandbox.run(&["get", "dmeo"])).contains("under the name `demo`"));
+    assert_eq!(sandbox.run(&["get", "demo"]).succeeds().text("source"), "cache");
+    assert_eq!(server.refreshes().len(), 1);
+}

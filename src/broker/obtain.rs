@@ -97,9 +97,14 @@ pub fn obtain<V: Vault>(vault: &V, wish: &Wish, deadline: Instant) -> Outcome<An
             None => {}
         }
         source = Source::AlreadyRotated;
-        let Some(lock) = vault.try_lock()? else {
-            vault.pause(deadline);
-            continue;
+        let lock = match vault.try_lock() {
+            Ok(Some(lock)) => lock,
+            Ok(None) => {
+                vault.pause(deadline);
+                continue;
+            }
+            // Nothing can be renewed without it, which is no worse than any other fault of a renewal.
+            Err(failure) => return fall_back(record, wish, failure),
         };
         match under_lock(vault, lock, wish, deadline)? {
             Step::Answer(answer) => return Ok(*answer),

@@ -38,7 +38,7 @@ pub fn run(args: &AddArgs, environment: &Environment) -> Outcome<()> {
 fn forget_failure(name: &str, loaded: &Loaded) {
     let store = store_of(loaded);
     if store.cache().is_dir() && store.check().is_ok() {
-        Slot::new(&store, name).state().update(|state| state.shared = None);
+        Slot::new(&store, name).state().update(crate::store::state::State::unshare);
     }
 }
 

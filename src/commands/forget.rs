@@ -15,11 +15,9 @@ use crate::store::client::ClientRecord;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::token::TokenRecord;
-use crate::vault::pause;
+use crate::vault::{everywhere, pause};
+use crate::worker::LONGEST_RENEWAL;
 use std::time::{Duration, Instant};
-
-/// As long as a refresh under way can last: connecting and sending, the late answer, and saving it.
-const LONGEST_REFRESH: Duration = Duration::from_secs(15 + 90 + 90);
 
 /// What is to be forgotten.
 #[derive(Debug)]
@@ -82,7 +80,7 @@ struct Taken {
 /// # Errors
 /// `lock_timeout` (nothing is forgotten then), `cache_damaged`, `insecure_storage`, `cache_unwritable`.
 pub fn forget(order: &Order, loaded: &Loaded, environment: &Environment) -> Outcome<Forgotten> {
-    let store = store_of(loaded);
+    let store = everywhere(&store_of(loaded), environment)?;
     let slot = Slot::new(&store, order.name);
     let taken =
         take(order, &slot, loaded.server.as_ref()).map_err(|failure| failure.of_server(order.name))?;
@@ -145,7 +143,7 @@ fn read(order: &Order, slot: &Slot, claim: &Claim) -> Outcome<(Option<TokenRecor
 /// The locks, in the order in which a login takes them. A registration that a login is using must not go: what the
 /// login brings could not be renewed.
 fn wait_for_locks(order: &Order, slot: &Slot) -> Outcome<(Option<Held>, Held, Claim)> {
-    let deadline = Instant::now() + order.timeout.map_or(LONGEST_REFRESH, Duration::from_secs);
+    let deadline = Instant::now() + order.timeout.map_or(LONGEST_RENEWAL, Duration::from_secs);
     let mut lock = slot.login_lock();
     let login = match order.scope {
         EraseScope::Tokens => None,

@@ -142,6 +142,7 @@ pub fn register_now(
         },
         client_secret: registered.client_secret,
         former: still_needed(session)?,
+        other: Vec::new(),
     };
     session.slot().save_client(&record)?;
     Ok(Registered { client: client_of(&record), listener, is_old: false })

@@ -16,10 +16,11 @@ use crate::oauth::discovery::{Discovered, discover};
 use crate::oauth::grant::{GrantRequest, ProofKey, TokenRequest};
 use crate::oauth::http::{Http, Limits};
 use crate::oauth::login::{self, Authorization, AuthorizationEndpoint, LoginCode, Person};
+use crate::store::Slot;
 use crate::store::lock::Held;
 use crate::terminal::{self, Lines, Typed};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
-use crate::vault::{StoreVault, pause};
+use crate::vault::{StoreVault, everywhere, pause};
 use crate::worker::Task;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -78,7 +79,8 @@ pub fn run(
     let seconds = timeout.unwrap_or(session.server.callback.timeout_seconds);
     let deadline = Instant::now() + Duration::from_secs(seconds);
     // Before the first lock: without a place for the token nobody should be asked to log in.
-    session.slot().prove_writable()?;
+    let store = everywhere(&session.store, session.environment)?;
+    Slot::new(&store, &session.server.name).prove_writable()?;
     let before = generation_of(vault.peek().ok().flatten().as_ref());
     let (_lock, queued) = login_lock(session, deadline)?;
     let others = Others { wish, scopes: wanted.scopes, moved_on_from: queued.then_some(before) };

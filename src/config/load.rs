@@ -8,7 +8,7 @@ use super::file::{self, Scanned, Want};
 use super::machine::Defaults;
 use super::merge::{self, Merged};
 use super::node::Node;
-use super::place::Place;
+use super::place::{Place, absolute};
 use super::read::{self, Text};
 use super::validate::{Validated, validate};
 use super::{Environment, Loaded, access, invalid, name};
@@ -70,6 +70,21 @@ pub fn names_at(url: &str, env: &Environment) -> Outcome<Vec<String>> {
     let at_url =
         |entry: &Node| matches!(entry.member("url"), Some(Node::Text(ours)) if same_server(ours, url));
     Ok(scanned.servers.into_iter().filter(|(_, entry)| at_url(entry)).map(|(name, _)| name).collect())
+}
+
+/// The directories that the entries of the file name for their records, valid entries or not: what may depend on the
+/// key must not be overlooked. Without a usable place there can be no records.
+///
+/// # Errors
+/// `config_invalid` or `insecure_storage` where the file is not to be used.
+pub fn cache_dirs(env: &Environment) -> Outcome<Vec<PathBuf>> {
+    let place = Place::find(env)?;
+    let scanned = scan(open(&place)?.as_ref(), &place.file, Want::All)?;
+    let named = |entry: &Node| match entry.member("oauth2")?.member("tokenCacheDir") {
+        Some(Node::Text(path)) => absolute(Path::new(path), env, String::new).ok(),
+        _ => None,
+    };
+    Ok(scanned.servers.iter().filter_map(|(_, entry)| named(entry)).collect())
 }
 
 pub(super) fn open(place: &Place) -> Outcome<Option<Text>> {

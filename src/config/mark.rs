@@ -14,9 +14,10 @@ use std::path::Path;
 /// The mark of what `server` is configured with now.
 #[must_use]
 pub fn mark(server: &Server, network: &Network, environment: &Environment) -> u64 {
-    // What decides about people and callers decides about no request; callers differ in it.
+    // What decides about people, callers and the moment decides about no request; callers differ in it.
     let asked = Server {
         interactive: Interactive::default(),
+        refresh_skew_seconds: 0,
         headers: Pairs::default(),
         require_url: false,
         ..server.clone()
@@ -49,6 +50,7 @@ mod tests {
         let server = Server::default();
         assert_eq!(mark(&server), mark(&server.clone()));
         assert_eq!(mark(&server), mark(&Server { interactive: Interactive::Never, ..server.clone() }));
+        assert_eq!(mark(&server), mark(&Server { refresh_skew_seconds: 7, ..server.clone() }));
         assert_ne!(mark(&server), mark(&Server { client_id: Some("other".into()), ..server.clone() }));
         assert_ne!(mark(&server), mark(&Server { scope: Some("more".into()), ..server.clone() }));
     }

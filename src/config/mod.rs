@@ -38,7 +38,7 @@ mod withheld;
 
 pub use environment::Environment;
 pub use list::load_all;
-pub use load::{load, names, names_at, usual_cache_dir};
+pub use load::{cache_dirs, load, names, names_at, usual_cache_dir};
 pub use mark::mark;
 pub use private_key::{Credentials, PrivateKey};
 pub use secret_source::{SecretPlace, SecretSource, Setting};

@@ -4,7 +4,9 @@
 //! absolute: the current directory and the temporary directory are never used, because others choose them.
 
 use super::{Environment, invalid};
-use crate::failure::Outcome;
+use crate::failure::{Code, Failure, Outcome};
+use crate::text::path_line;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The variables that name the configuration file, the first one that is set wins.
@@ -25,7 +27,8 @@ impl Place {
     /// Finds both.
     ///
     /// # Errors
-    /// `config_invalid` where there is no home directory or a path is relative.
+    /// `config_invalid` where there is no home directory or a path is relative, `insecure_storage` for root in the
+    /// home of whoever called `sudo`.
     pub fn find(env: &Environment) -> Outcome<Self> {
         let state_dir = state_dir(env)?;
         for name in FILE_VARIABLES {
@@ -40,10 +43,31 @@ impl Place {
 }
 
 fn state_dir(env: &Environment) -> Outcome<PathBuf> {
-    match env.path("MCP_CREDENTIAL_HOME") {
-        Some(path) => absolute(&path, env, || "`MCP_CREDENTIAL_HOME`".to_owned()),
-        None => Ok(home(env)?.join(".mcp-credential")),
+    if let Some(path) = env.path("MCP_CREDENTIAL_HOME") {
+        return absolute(&path, env, || "`MCP_CREDENTIAL_HOME`".to_owned());
     }
+    let home = home(env)?;
+    let state_dir = home.join(".mcp-credential");
+    refuse_home_of_another(&home, &state_dir, env)?;
+    Ok(state_dir)
+}
+
+/// Root in the home of whoever called `sudo` would make a directory there that its owner cannot use. One that exists
+/// is the store's to judge. In a container root may well live in the home of somebody else.
+fn refuse_home_of_another(home: &Path, state_dir: &Path, env: &Environment) -> Outcome<()> {
+    let caller = env.text("SUDO_UID")?.and_then(|uid| uid.parse::<u32>().ok()).filter(|uid| *uid != 0);
+    let Some(caller) = caller else { return Ok(()) };
+    let is_foreign = rustix::process::geteuid().is_root()
+        && std::fs::metadata(home).is_ok_and(|home| home.uid() == caller)
+        && std::fs::symlink_metadata(state_dir).is_err();
+    if !is_foreign {
+        return Ok(());
+    }
+    let text = format!(
+        "the home directory {} belongs to another user, who could not use what root makes there; run this without sudo, or set `HOME` to root's own (`sudo -H`), or choose `MCP_CREDENTIAL_HOME`",
+        path_line(home)
+    );
+    Err(Failure::new(Code::InsecureStorage, text))
 }
 
 fn home(env: &Environment) -> Outcome<PathBuf> {

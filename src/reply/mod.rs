@@ -10,11 +10,17 @@ use crate::cli::Format;
 use crate::config::Server;
 use crate::failure::{Code, Failure, Outcome};
 use crate::text::command_line;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 /// The largest document of the `headers` format, in bytes: what its consumers read.
 const HEADERS_LIMIT: usize = 64 * 1024;
+
+/// How long a reader may take nothing of an answer that does not fit into its pipe.
+const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// The longest command that is told on the line for a person, in bytes.
 const LONGEST_COMMAND: usize = 400;
@@ -79,8 +85,33 @@ pub fn line(text: &str) -> Outcome<()> {
     let mut whole = zeroize::Zeroizing::new(Vec::with_capacity(text.len() + 1));
     whole.extend_from_slice(text.as_bytes());
     whole.push(b'\n');
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(&whole).and_then(|()| stdout.flush()).map_err(|error| unwritten(&error))
+    // Past the buffer of the standard library, which does not tell how much of it went out when the pipe is full.
+    write_whole(&io::stdout().lock(), &whole, PATIENCE).map_err(|error| unwritten(&error))
+}
+
+/// Writes all of `content`. A pipe that does not block, as its reader may have made it, is waited for while it is full,
+/// for `patience` from one piece to the next.
+fn write_whole(out: &impl AsFd, mut content: &[u8], patience: Timespec) -> io::Result<()> {
+    while !content.is_empty() {
+        match rustix::io::write(out, content) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => content = content.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait_for_room(out, patience)?,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A reader that has gone counts as room: the next write tells.
+fn wait_for_room(out: &impl AsFd, patience: Timespec) -> io::Result<()> {
+    let mut waiting = [PollFd::new(out, PollFlags::OUT)];
+    match poll(&mut waiting, Some(&patience)) {
+        Ok(0) => Err(io::Error::new(io::ErrorKind::TimedOut, "its reader takes nothing")),
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// An answer that stdout did not take.
@@ -132,6 +163,27 @@ fn command(failure: &Failure) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_not_waited_for_without_end() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let content = vec![b'x'; 200_000];
+        let moment = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        let error = write_whole(&writer, &content, moment).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let taker = std::thread::spawn(move || {
+            let mut taken = Vec::new();
+            reader.read_to_end(&mut taken).map(|_| taken.len())
+        });
+        write_whole(&writer, &content, PATIENCE).unwrap();
+        drop(writer);
+        assert!(taker.join().unwrap().unwrap() > content.len());
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(write_whole(&writer, b"x", moment).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
 
     #[test]
     fn a_shell_takes_every_word_of_a_shown_command_as_it_is() {

@@ -54,6 +54,8 @@ pub struct ClientRecord {
     pub client_secret: Option<Secret>,
     /// An older registration that is still needed. It has none itself.
     pub former: Option<Box<ClientRecord>>,
+    /// Sealed members that this version does not know, as raw JSON; carried over on rewrite.
+    pub other: Vec<(String, Secret)>,
 }
 
 impl ClientRecord {
@@ -73,8 +75,9 @@ impl ClientRecord {
         let former = self.former.as_ref().map(|former| Former {
             clear: former.clear.clone(),
             client_secret: former.client_secret.clone(),
+            other: unknown(&former.other),
         });
-        Sealed { client_secret: self.client_secret.clone(), former }
+        Sealed { client_secret: self.client_secret.clone(), former, other: unknown(&self.other) }
     }
 }
 
@@ -84,6 +87,8 @@ struct Sealed {
     client_secret: Option<Secret>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     former: Option<Former>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,12 +96,30 @@ struct Former {
     clear: ClientClear,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::secret::wire_option")]
     client_secret: Option<Secret>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
 }
 
 impl Former {
     fn record(self) -> Box<ClientRecord> {
-        Box::new(ClientRecord { clear: self.clear, client_secret: self.client_secret, former: None })
+        Box::new(ClientRecord {
+            clear: self.clear,
+            client_secret: self.client_secret,
+            former: None,
+            other: hidden(self.other),
+        })
     }
+}
+
+/// Whatever a newer version seals may be a secret.
+fn hidden(members: Map<String, Value>) -> Vec<(String, Secret)> {
+    members.into_iter().map(|(name, value)| (name, Secret::new(value.to_string()))).collect()
+}
+
+fn unknown(members: &[(String, Secret)]) -> Map<String, Value> {
+    let read =
+        |(name, raw): &(String, Secret)| Some((name.clone(), serde_json::from_str(raw.expose()).ok()?));
+    members.iter().filter_map(read).collect()
 }
 
 impl Slot<'_> {
@@ -118,7 +141,8 @@ impl Slot<'_> {
             let clear: ClientClear = serde_json::from_str(opened.clear).ok()?;
             let sealed: Sealed = serde_json::from_slice(&opened.secrets).ok()?;
             let former = sealed.former.map(Former::record);
-            Some(ClientRecord { clear, client_secret: sealed.client_secret, former })
+            let other = hidden(sealed.other);
+            Some(ClientRecord { clear, client_secret: sealed.client_secret, former, other })
         });
         record.map(Some).ok_or_else(|| {
             let text = format!(
@@ -221,6 +245,7 @@ mod tests {
             },
             client_secret: Some(Secret::new("client-secret-1")),
             former: None,
+            other: Vec::new(),
         }
     }
 
@@ -271,6 +296,32 @@ mod tests {
         huge.clear.issuer = "i".repeat(600 * 1024);
         assert_eq!(slot.save_client(&huge).unwrap_err().code, Code::CacheUnwritable);
         assert_eq!(slot.client().unwrap(), Some(record()));
+    }
+
+    #[test]
+    fn sealed_members_of_newer_versions_outlive_a_rewrite() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        slot.save_client(&record()).unwrap();
+        let clear = serde_json::to_string(&record().clear).unwrap();
+        let newer = serde_json::json!({"client_secret": "s", "registration_access_token": "new",
+            "former": {"clear": record().clear, "later": [1]}});
+        let key = store.key().unwrap();
+        let sealed = seal::seal(&key, Kind::Client, "demo", &clear, newer.to_string().as_bytes()).unwrap();
+        std::fs::write(slot.client_path(), sealed).unwrap();
+        slot.mark_client("client", true).unwrap();
+        let content = std::fs::read(slot.client_path()).unwrap();
+        let opened = seal::open(&key, Kind::Client, "demo", &content).unwrap();
+        let after: Value = serde_json::from_slice(&opened.secrets).unwrap();
+        assert_eq!(
+            (&after["registration_access_token"], &after["former"]["later"][0]),
+            (&"new".into(), &1.into())
+        );
+        assert!(
+            !format!("{:?}", slot.client().unwrap()).contains("new\""),
+            "whatever it is, it is not shown"
+        );
     }
 
     #[test]

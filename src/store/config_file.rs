@@ -6,6 +6,7 @@ use super::lock::LockFile;
 use super::place::make_directory;
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// reads is what it changes. A link at `path` is kept: its target is replaced.
 ///
 /// # Errors
-/// Those of `make`, `lock_timeout`, and `cache_unwritable`. The file is then as it was.
+/// Those of `make`, `lock_timeout`, `cache_unwritable`, and `insecure_storage` for root in a directory of another. The file is then as it was.
 pub fn change(path: &Path, make: impl FnOnce() -> Outcome<Secret>) -> Outcome<()> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
     make_directory(folder).map_err(|error| unwritable(folder, &error))?;
+    refuse_folder_of_another(folder)?;
     let _held = lock(&path)?;
     let text = make()?;
     if std::fs::read(&path).is_ok_and(|before| before == text.expose().as_bytes()) {
@@ -29,6 +31,16 @@ pub fn change(path: &Path, make: impl FnOnce() -> Outcome<Secret>) -> Outcome<()
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     draft::sweep(folder, &[name.to_owned()]);
     draft::replace(&path, text.expose().as_bytes(), Durable::Yes).map_err(|error| unwritable(&path, &error))
+}
+
+/// What root puts in the place of another user's file, that user could not read any more.
+fn refuse_folder_of_another(folder: &Path) -> Outcome<()> {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || std::fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0) {
+        return Ok(());
+    }
+    let text = format!("{} belongs to another user; run this as that user, without sudo", folder.display());
+    Err(Failure::new(Code::InsecureStorage, text))
 }
 
 fn lock(path: &Path) -> Outcome<super::lock::Held> {

@@ -12,9 +12,13 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How often a lock file that is replaced under our hands is opened again.
 const REOPENS: usize = 8;
+/// The pause between two tries to lock a directory.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A lock file that is tried, perhaps many times.
 #[derive(Debug)]
@@ -108,6 +112,22 @@ pub fn try_flock(file: &File) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Locks `directory` for as long as the file lives; `None` where others have had it for longer than `patience`.
+///
+/// # Errors
+/// The system's.
+pub fn lock_directory(directory: &Path, patience: Duration) -> io::Result<Option<File>> {
+    let opened = File::open(directory)?;
+    let limit = Instant::now() + patience;
+    while !try_flock(&opened)? {
+        if Instant::now() >= limit {
+            return Ok(None);
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(Some(opened))
 }
 
 /// Whether `file` is the one at `path`, not one that was put there later.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub struct Store {
     home: PathBuf,
     cache: PathBuf,
+    others: Vec<PathBuf>,
     key_source: KeySource,
 }
 
@@ -22,7 +23,19 @@ impl Store {
     #[must_use]
     pub fn new(home: PathBuf, cache: Option<PathBuf>, key_source: KeySource) -> Self {
         let cache = cache.unwrap_or_else(|| home.join("oauth"));
-        Self { home, cache, key_source }
+        Self { home, cache, others: Vec::new(), key_source }
+    }
+
+    /// The same where other servers keep their records in `others`: looked into before a key is made, and before a
+    /// seed is sent.
+    #[must_use]
+    pub fn beside(self, others: Vec<PathBuf>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The same with its records in `cache`.
+    pub(super) fn at(&self, cache: PathBuf) -> Self {
+        Self { cache, ..self.clone() }
     }
 
     /// The state directory.
@@ -35,6 +48,23 @@ impl Store {
     #[must_use]
     pub fn cache(&self) -> &Path {
         &self.cache
+    }
+
+    /// Where other servers keep their records.
+    #[must_use]
+    pub fn others(&self) -> &[PathBuf] {
+        &self.others
+    }
+
+    /// Every directory in which records may lie that depend on the key: this one's first.
+    pub(super) fn places(&self) -> Vec<PathBuf> {
+        let mut places = vec![self.cache.clone()];
+        for place in std::iter::once(self.home.join("oauth")).chain(self.others.iter().cloned()) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
     }
 
     /// Where the key comes from.
@@ -90,10 +120,17 @@ impl Store {
     /// # Errors
     /// `unavailable` or `insecure_storage` when the directory cannot be read.
     pub fn names(&self) -> Outcome<Vec<String>> {
+        self.names_with(".token.json")
+    }
+
+    /// The names that have a file with this ending, in order.
+    ///
+    /// # Errors
+    /// Those of [`Store::names`].
+    pub(super) fn names_with(&self, ending: &str) -> Outcome<Vec<String>> {
         let mut names = Vec::new();
         for entry in read_directory(&self.cache)? {
-            let name = entry.strip_suffix(".token.json").map(str::to_owned);
-            names.extend(name);
+            names.extend(entry.strip_suffix(ending).map(str::to_owned));
         }
         names.sort_unstable();
         Ok(names)
@@ -101,9 +138,8 @@ impl Store {
 
     fn has_records(&self) -> Outcome<bool> {
         let sealed = |name: &String| name.ends_with(".token.json") || name.ends_with(".client.json");
-        // The key is one for all places, also where this server's records have one of their own.
-        let places = [self.cache.clone(), self.home.join("oauth")];
-        for place in places {
+        // The key is one for all places, also where a server's records have one of their own.
+        for place in self.places() {
             if read_directory(&place)?.iter().any(sealed) {
                 return Ok(true);
             }
@@ -126,7 +162,7 @@ fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// Creates a directory of ours where it is missing, with mode 0700 whatever the umask.
+/// Creates a directory of ours where it is missing, and what is missing above it, with mode 0700 whatever the umask.
 ///
 /// # Errors
 /// The system's.
@@ -134,10 +170,8 @@ pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    // Parents of a configured place keep the usual mode; only our own directories are private.
-    if let Some(parent) = directory.parent().filter(|parent| !parent.exists()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
-    }
+    // One by one: a umask such as 0777 would leave a parent without rights, and nothing could be made in it.
+    directory.parent().map_or(Ok(()), make_directory)?;
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         Err(_) => return Ok(()),
@@ -163,7 +197,7 @@ fn check_directory(directory: &Path) -> Outcome<()> {
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return refuse(
             "belongs to another user",
-            "give it to yourself with chown, or choose MCP_CREDENTIAL_HOME",
+            "run this as that user, or give it to yourself with chown, or choose MCP_CREDENTIAL_HOME",
         );
     }
     if metadata.mode() & 0o022 != 0 {

@@ -4,19 +4,31 @@
 //! One sealed file beside the record, so that a fingerprint tells nobody anything. It is durable, and outlives the
 //! record and the state: an erased login must not come back from its seed. What cannot be read back is damage,
 //! and never counts as unspent. It grows by one line a seed, up to a limit.
+//!
+//! A seed is good for one name: what another name has sent, in any directory that the configuration names, is not sent
+//! by this one. Limit: a directory that nothing names any more is not looked into.
 
 use super::draft::{self, Durable};
 use super::file::{self, unwritable};
 use super::intent::fingerprint;
 use super::key::Key;
-use super::lock::Held;
+use super::lock::{Held, lock_directory};
+use super::place::Store;
 use super::seal::{self, Damage, Kind};
 use super::slot::Slot;
-use crate::failure::{Code, Outcome};
+use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
+use crate::text::one_line;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long others that look for their seeds are waited for. One takes some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The ending of the file's name.
+const ENDING: &str = ".token.json.seeds";
 
 /// The most fingerprints that are kept; the oldest goes first.
 const LIMIT: usize = 256;
@@ -74,6 +86,57 @@ impl Slot<'_> {
         } else {
             SeedUse::Fresh
         })
+    }
+
+    /// Who else has sent `seed`, or had it when his login was erased: then it must not be sent under this name. `own` is
+    /// what is known here. What was only sent there bars nobody who has sent it, too.
+    ///
+    /// # Errors
+    /// Those of [`Slot::seed_use`], of any name's file; `unavailable`.
+    pub fn seed_elsewhere(&self, seed: &Secret, own: SeedUse) -> Outcome<Option<String>> {
+        let fingerprint = fingerprint(seed);
+        for place in self.store().places() {
+            let store = self.store().at(place);
+            for name in store.names_with(ENDING)? {
+                if name == self.name() && store.cache() == self.store().cache() {
+                    continue;
+                }
+                let known = Slot::new(&store, &name).known_seeds()?;
+                let sent = own != SeedUse::Sent && known.sent.contains(&fingerprint);
+                if sent || known.spent.contains(&fingerprint) {
+                    return Ok(Some(self.told_of(&store, &name)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn told_of(&self, store: &Store, name: &str) -> String {
+        let name = one_line(name);
+        if store.cache() == self.store().cache() {
+            return format!("`{name}`");
+        }
+        format!("`{name}` in {}", one_line(&store.cache().to_string_lossy()))
+    }
+
+    /// Writes down that `seed` is about to be sent, durable; `false` where another name was quicker. The state
+    /// directory is locked meanwhile: two names must not both find that nobody has sent it.
+    ///
+    /// # Errors
+    /// Those of [`Slot::mark_seed`] and [`Slot::seed_elsewhere`]; `lock_timeout`.
+    pub fn begin_seed(&self, held: &Held, seed: &Secret) -> Outcome<bool> {
+        let home = self.store().home();
+        let locked = lock_directory(home, PATIENCE).map_err(|error| unwritable(home, &error))?;
+        let Some(_locked) = locked else {
+            let text =
+                format!("{} is kept locked by another process; nothing was sent; try again", home.display());
+            return Err(Failure::new(Code::LockTimeout, text));
+        };
+        let own = self.seed_use(seed)?;
+        if own == SeedUse::Spent || self.seed_elsewhere(seed, own)?.is_some() {
+            return Ok(false);
+        }
+        self.mark_seed(held, seed, SeedUse::Sent).map(|()| true)
     }
 
     /// Writes down what became of `seed`, durable, under the token lock.
@@ -159,6 +222,66 @@ mod tests {
         slot.mark_seed(&held, &one, SeedUse::Fresh).unwrap();
         assert_eq!(slot.seed_use(&one).unwrap(), SeedUse::Spent);
         assert_eq!(Slot::new(&store, "other").seed_use(&one).unwrap(), SeedUse::Fresh);
+    }
+
+    #[test]
+    fn what_one_name_has_sent_no_other_one_sends_wherever_its_records_lie() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let apart = store.at(folder.path().join("apart")).beside(vec![store.cache().to_owned()]);
+        apart.prepare().unwrap();
+        let slots = [Slot::new(&store, "demo"), Slot::new(&store, "twin"), Slot::new(&apart, "demo")];
+        let held = slots.each_ref().map(held);
+        let seed = Secret::new("seed");
+        assert!(slots[0].begin_seed(&held[0], &seed).unwrap());
+        assert!(slots[0].begin_seed(&held[0], &seed).unwrap(), "no complete answer came");
+        for number in [1, 2] {
+            assert!(!slots[number].begin_seed(&held[number], &seed).unwrap());
+            assert_eq!(slots[number].seed_use(&seed).unwrap(), SeedUse::Fresh);
+        }
+        slots[0].mark_seed(&held[0], &seed, SeedUse::Fresh).unwrap();
+        assert!(slots[1].begin_seed(&held[1], &seed).unwrap(), "the answer said that nothing was spent");
+        // As an older version left it: both have sent it.
+        slots[0].mark_seed(&held[0], &seed, SeedUse::Sent).unwrap();
+        assert!(slots[1].begin_seed(&held[1], &seed).unwrap());
+        slots[0].mark_seed(&held[0], &seed, SeedUse::Spent).unwrap();
+        assert!(!slots[1].begin_seed(&held[1], &seed).unwrap());
+        let by = |slot: &Slot| slot.seed_elsewhere(&seed, SeedUse::Fresh).unwrap().unwrap();
+        assert_eq!(by(&slots[1]), "`demo`");
+        assert_eq!(by(&slots[2]), format!("`demo` in {}", store.cache().display()));
+        assert!(slots[1].begin_seed(&held[1], &Secret::new("new")).unwrap());
+    }
+
+    #[test]
+    fn of_two_names_at_the_same_moment_one_sends_a_seed() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slots = ["demo", "twin"].map(|name| Slot::new(&store, name));
+        let held = slots.each_ref().map(held);
+        for round in 0..40 {
+            let (seed, start) = (Secret::new(round.to_string()), std::sync::Barrier::new(2));
+            let begin = |number: usize| {
+                start.wait();
+                slots[number].begin_seed(&held[number], &seed).unwrap()
+            };
+            let sends = std::thread::scope(|scope| {
+                let twin = scope.spawn(|| begin(1));
+                [begin(0), twin.join().unwrap()]
+            });
+            assert_eq!(sends.into_iter().filter(|sends| *sends).count(), 1, "{round}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_another_name_that_cannot_be_read_back_bars_every_seed() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let (one, other) = (Slot::new(&store, "demo"), Slot::new(&store, "other"));
+        one.mark_seed(&held(&one), &Secret::new("one"), SeedUse::Spent).unwrap();
+        std::fs::write(one.seeds_path(), "junk").unwrap();
+        let failure = other.begin_seed(&held(&other), &Secret::new("two")).unwrap_err();
+        assert_eq!(failure.code, Code::CacheDamaged);
+        assert!(failure.message.contains("erase demo --scope all"), "{failure}");
     }
 
     #[test]

@@ -25,6 +25,9 @@ const LONGEST_WAIT: u64 = 3600;
 const LASTING: u64 = 600;
 const LASTING_CALLS: u32 = 3;
 
+/// How many failures are shared with callers of other configurations than the latest.
+const MARKS: usize = 8;
+
 /// How many nonces are kept for one server.
 const NONCES: usize = 8;
 /// How often the lock is tried while nothing changes. A change takes about a millisecond, unless its process was
@@ -43,6 +46,9 @@ pub struct State {
     /// A failure that other callers get as well, without another request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared: Option<Shared>,
+    /// The same of callers whose configuration is another, the newest last: they must not drive each other out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_before: Vec<Shared>,
     /// When a login failed or was left unanswered, in seconds since 1970 UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_failed_at: Option<u64>,
@@ -157,8 +163,38 @@ pub struct Shared {
     /// The mark of the configuration that it happened with.
     #[serde(default)]
     pub mark: u64,
+    /// The token endpoint that said it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// What it was.
     pub failure: Failure,
+}
+
+/// Who asks for a failure that is shared.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The generation that is to be renewed, or `none`.
+    pub generation: &'a str,
+    /// The mark of his configuration.
+    pub mark: u64,
+    /// The token endpoint that his request goes to, where that is known.
+    pub endpoint: Option<&'a str>,
+}
+
+impl Shared {
+    /// A clock that was set back must not make a failure last.
+    fn holds(&self, generation: &str, now: u64) -> bool {
+        self.generation == generation && self.at <= now && now < self.until
+    }
+
+    /// Who has put the configuration right must not be told what was wrong with it. But a server that asked for a pause
+    /// means whoever comes to it with this token.
+    fn concerns(&self, asker: &Asker) -> bool {
+        let asks_to_wait = matches!(self.failure.code, Code::RateLimited | Code::Unavailable)
+            && self.failure.retry_after.is_some();
+        self.mark == asker.mark
+            || (asks_to_wait && self.endpoint.is_some() && self.endpoint.as_deref() == asker.endpoint)
+    }
 }
 
 /// The state file of one server.
@@ -273,34 +309,38 @@ impl State {
         self.last_error = Some(LastError { at: clock::now(), failure: failure.clone() });
     }
 
-    /// Shares a failure with whoever asks for the same generation in the next seconds, with a configuration of the
-    /// same `mark`.
-    pub fn share(&mut self, generation: &str, mark: u64, failure: &Failure) {
+    /// Shares a failure of `asker` with whoever asks for the same generation in the next seconds, with a configuration
+    /// of the same mark, or at an endpoint that asked for a pause.
+    pub fn share(&mut self, asker: &Asker, failure: &Failure) {
         let at = clock::now();
         let wait = failure.retry_after.unwrap_or(SHARED_FOR).clamp(SHARED_FOR, LONGEST_WAIT);
-        self.shared = Some(Shared {
-            generation: generation.to_owned(),
+        let latest = Shared {
+            generation: asker.generation.to_owned(),
             at,
             until: at.saturating_add(wait),
-            mark,
+            mark: asker.mark,
+            endpoint: asker.endpoint.map(str::to_owned),
             failure: failure.clone(),
-        });
+        };
+        self.shared_before.extend(self.shared.replace(latest));
+        self.shared_before.retain(|before| before.mark != asker.mark && before.holds(asker.generation, at));
+        let surplus = self.shared_before.len().saturating_sub(MARKS);
+        self.shared_before.drain(..surplus);
     }
 
-    /// The failure that holds for `generation` at `now`, with the seconds that are left of it.
+    /// The failure that holds for `asker` at `now`, with the seconds that are left of it.
     #[must_use]
-    pub fn shared_failure(&self, generation: &str, now: u64) -> Option<Failure> {
-        let shared = self.shared.as_ref()?;
-        // A clock that was set back must not make a failure last.
-        let holds = shared.generation == generation && shared.at <= now && now < shared.until;
+    pub fn shared_failure(&self, asker: &Asker, now: u64) -> Option<Failure> {
+        let mut all = self.shared.iter().chain(self.shared_before.iter().rev());
+        let shared = all.find(|shared| shared.holds(asker.generation, now) && shared.concerns(asker))?;
         let left = shared.failure.retry_after.map(|_| shared.until.saturating_sub(now));
-        holds.then(|| shared.failure.clone().retry_after(left))
+        Some(shared.failure.clone().retry_after(left))
     }
 
-    /// Whether the shared failure concerns callers whose configuration has this mark.
-    #[must_use]
-    pub fn is_shared_with(&self, mark: u64) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.mark == mark)
+    /// Forgets the failures that are shared.
+    pub fn unshare(&mut self) {
+        self.shared = None;
+        self.shared_before.clear();
     }
 
     /// Counts a refusal without a word that `generation` met at `now`.
@@ -332,7 +372,7 @@ impl State {
 
     /// Forgets everything that a new token puts right.
     pub fn succeed(&mut self) {
-        self.shared = None;
+        self.unshare();
         self.last_error = None;
         self.ended = None;
         self.unexplained = None;

@@ -27,6 +27,8 @@ pub struct Job {
     home: PathBuf,
     /// The directory of the records.
     cache: PathBuf,
+    /// The directories of other servers' records.
+    others: Vec<PathBuf>,
     /// The key, when it does not come from the key file.
     #[serde(with = "crate::secret::wire_option")]
     key: Option<Secret>,
@@ -122,6 +124,7 @@ impl Job {
         Self {
             home: store.home().to_owned(),
             cache: store.cache().to_owned(),
+            others: store.others().to_owned(),
             key,
             server,
             secrets,
@@ -147,7 +150,7 @@ impl Job {
     #[must_use]
     pub fn store(&self) -> Store {
         let key = self.key.clone().map_or(KeySource::File, KeySource::Value);
-        Store::new(self.home.clone(), Some(self.cache.clone()), key)
+        Store::new(self.home.clone(), Some(self.cache.clone()), key).beside(self.others.clone())
     }
 
     /// Sends the job.

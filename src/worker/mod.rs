@@ -22,6 +22,7 @@ pub use seed::{all_spent, next as next_seed};
 
 use crate::broker::{Answer, Redeemed};
 use crate::failure::{Code, Failure};
+use crate::oauth::http::Limits;
 use crate::store::lock::Held;
 use job::Message;
 use std::io::{self, BufRead, BufReader, Write};
@@ -33,6 +34,11 @@ use std::time::{Duration, Instant};
 
 /// The hidden first argument that makes this program a worker.
 pub const VERB: &str = "__redeem";
+
+/// As long as a renewal under way can last: finding out where to send it, connecting and sending, the late answer, and
+/// saving it.
+pub const LONGEST_RENEWAL: Duration =
+    plan::DISCOVERY.saturating_add(Limits::SPENDING.total).saturating_add(redeem::SAVING_LIMIT);
 
 /// Hands `job` and the lock to a worker and waits for its answer until `deadline`. A worker that is still
 /// at it then goes on by itself.

@@ -20,7 +20,7 @@ use crate::token::{Clear, NO_PREDECESSOR, TokenRecord, split_scope};
 use std::time::Duration;
 
 /// How long finding out all that has to be known before a token request may take: the lock is held meanwhile.
-const DISCOVERY: Duration = Duration::from_secs(30);
+pub(super) const DISCOVERY: Duration = Duration::from_secs(30);
 
 /// A token request and what becomes of its answer.
 #[derive(Debug)]

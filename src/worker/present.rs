@@ -36,8 +36,9 @@ pub fn grant(job: &Job, aim: &Aim) -> Outcome<GrantRequest> {
         Grant::EnterpriseManaged => {
             // What the identity provider says is for all callers, whatever one of them has handed over.
             let store = job.store();
-            let assertion = id_jag(job, aim)
-                .inspect_err(|failure| redeem::share(job, &Slot::new(&store, &job.server.name), failure))?;
+            let assertion = id_jag(job, aim).inspect_err(|failure| {
+                redeem::share(job, &Slot::new(&store, &job.server.name), None, failure);
+            })?;
             Ok(GrantRequest::JwtBearer { assertion, of: Voucher::IdentityProvider })
         }
         Grant::ClientCredentials | Grant::AuthorizationCode | Grant::DeviceCode => {

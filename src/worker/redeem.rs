@@ -14,20 +14,20 @@ use crate::oauth::url::origin_of;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
 use crate::store::reserve::{Recovery, Reservation};
-use crate::store::state::{NonceFor, Unexplained};
+use crate::store::state::{Asker, NonceFor, Unexplained};
 use crate::store::{Slot, record};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long saving is tried after a token was obtained.
-const SAVING_LIMIT: Duration = Duration::from_secs(90);
+pub(super) const SAVING_LIMIT: Duration = Duration::from_secs(90);
 /// The pause between two tries to save.
 const SAVING_PAUSE: Duration = Duration::from_millis(250);
 
 /// Does `job` and tells its caller what came of it.
 pub fn run(job: &Job, slot: &Slot, held: Held, tell: &dyn Fn(&Message)) {
-    let mut redemption = Redemption { job, slot, held, in_doubt: false };
+    let mut redemption = Redemption { job, slot, held, in_doubt: false, endpoint: None };
     match redemption.prepare() {
         Ok(Some(ready)) => redemption.redeem(ready, tell),
         Ok(None) => {
@@ -49,6 +49,8 @@ struct Redemption<'a> {
     /// The token may be spent already: an earlier process died between its request and its save, a connection
     /// was lost, or a gateway gave up.
     in_doubt: bool,
+    /// Where the request goes, once that is known.
+    endpoint: Option<String>,
 }
 
 /// Everything is at hand, and the room for the next record is on disk.
@@ -79,6 +81,7 @@ impl<'a> Redemption<'a> {
         let plan = plan::make(self.job, self.slot, stored.as_ref())
             .and_then(|plan| room::check(plan.clear()).map(|()| plan))
             .inspect_err(|failure| share_planning(self.job, self.slot, failure))?;
+        self.endpoint = Some(plan.request.token_endpoint.clone());
         let generation =
             record::new_generation().map_err(|error| fault(&format!("no random bytes: {error}")))?;
         let predecessor = generation_of(stored.as_ref());
@@ -92,9 +95,10 @@ impl<'a> Redemption<'a> {
             return Ok(None);
         }
         if let Some(seed) = &plan.seed {
-            if let Err(failure) = seed.begin(self.slot, &self.held) {
+            let begun = seed.begin(self.slot, &self.held);
+            if !matches!(begun, Ok(true)) {
                 reservation.release();
-                return Err(failure);
+                return begun.map(|_| None);
             }
             self.in_doubt |= seed.was_sent;
         }
@@ -308,7 +312,7 @@ impl<'a> Redemption<'a> {
     }
 
     fn end(self, failure: &Failure, tell: &dyn Fn(&Message)) {
-        share(self.job, self.slot, failure);
+        share(self.job, self.slot, self.endpoint.as_deref(), failure);
         drop(self);
         tell(&Message::Failed(failure.clone()));
     }
@@ -317,14 +321,16 @@ impl<'a> Redemption<'a> {
 /// A failure that the challenge of one caller may have led to is no other's.
 fn share_planning(job: &Job, slot: &Slot, failure: &Failure) {
     if job.challenge().is_none() {
-        share(job, slot, failure);
+        share(job, slot, None, failure);
     }
 }
 
-/// Callers at the same moment get the same failure without another request.
-pub(super) fn share(job: &Job, slot: &Slot, failure: &Failure) {
+/// Callers at the same moment get the same failure without another request. `endpoint` has said it, where a token
+/// endpoint has.
+pub(super) fn share(job: &Job, slot: &Slot, endpoint: Option<&str>, failure: &Failure) {
     if let Task::Renew { generation, .. } = &job.task {
-        slot.state().update(|state| state.share(generation, job.mark, failure));
+        let asker = Asker { generation, mark: job.mark, endpoint };
+        slot.state().update(|state| state.share(&asker, failure));
     }
 }
 

@@ -32,6 +32,7 @@ pub fn next<'a>(server: &'a Server, slot: &Slot) -> Outcome<Option<Seed<'a>>> {
     for kind in refresh_token.into_iter().chain(code) {
         match slot.seed_use(kind.secret())? {
             SeedUse::Spent => {}
+            known if slot.seed_elsewhere(kind.secret(), known)?.is_some() => {}
             known => return Ok(Some(Seed { kind, was_sent: known == SeedUse::Sent })),
         }
     }
@@ -39,10 +40,22 @@ pub fn next<'a>(server: &'a Server, slot: &Slot) -> Outcome<Option<Seed<'a>>> {
 }
 
 /// Why nobody is logged in although there are seeds.
-#[must_use]
-pub fn all_spent(server: &Server) -> String {
+///
+/// # Errors
+/// Those of [`next`].
+pub fn all_spent(server: &Server, slot: &Slot) -> Outcome<String> {
     let what = server.seeds.refresh_token.as_ref().map_or(CODE, |_| REFRESH_TOKEN);
-    format!("{what} was used already, or its login was erased; put a new one there, or log in")
+    let first = server.seeds.secrets().first().copied();
+    let elsewhere = first.map(|seed| match slot.seed_use(seed)? {
+        SeedUse::Spent => Ok(None),
+        known => slot.seed_elsewhere(seed, known),
+    });
+    Ok(match elsewhere.transpose()?.flatten() {
+        None => format!("{what} was used already, or its login was erased; put a new one there, or log in"),
+        Some(name) => format!(
+            "{what} was used already under the name {name}, or the login of that name was erased, and it is good for one name; use that name, or put a new one there, or log in"
+        ),
+    })
 }
 
 const REFRESH_TOKEN: &str = "the configured refresh token (`refreshToken`, `OAUTH2_REFRESH_TOKEN`)";
@@ -106,12 +119,13 @@ impl Spending {
         Self { secret: seed.kind.secret().clone(), what: seed.kind.what(), was_sent: seed.was_sent }
     }
 
-    /// Writes down that it is about to be sent; durable.
+    /// Writes down that it is about to be sent; durable. `false` where another name has done so meanwhile: it must not
+    /// be sent then.
     ///
     /// # Errors
-    /// `cache_unwritable`, `cache_damaged`: it must not be sent then.
-    pub fn begin(&self, slot: &Slot, held: &Held) -> Outcome<()> {
-        slot.mark_seed(held, &self.secret, SeedUse::Sent)
+    /// `cache_unwritable`, `cache_damaged`, `lock_timeout`: nor then.
+    pub fn begin(&self, slot: &Slot, held: &Held) -> Outcome<bool> {
+        slot.begin_seed(held, &self.secret)
     }
 
     /// Nothing was spent, and a complete answer said so.

@@ -78,8 +78,23 @@ fn under_umask(umask: &str, server: &OAuthServer, look: impl Fn(&Sandbox)) {
 }
 
 #[test]
+fn case_60_what_is_missing_above_a_place_is_private_and_usable_whatever_the_umask() {
+    for umask in ["000", "0277", "0777"] {
+        let sandbox = Sandbox::new();
+        let above = ["a", "a/b", "a/b/c"].map(|path| sandbox.home().join(path));
+        let mut command =
+            sandbox.shell(&format!("umask {umask}; exec \"$0\" add demo https://mcp.example.com/mcp"));
+        command.env("MCP_CREDENTIAL_HOME", &above[2]);
+        crate::support::ran(command.output().unwrap()).succeeds();
+        for directory in above {
+            assert_eq!(mode(&directory), 0o700, "{umask} {}", directory.display());
+        }
+    }
+}
+
+#[test]
 fn case_60_files_and_directories_are_private_from_birth_whatever_the_umask() {
-    for umask in ["000", "077", "022", "0277"] {
+    for umask in ["000", "077", "022", "0277", "0777"] {
         under_umask(umask, &server(3600), |sandbox| {
             assert_eq!(mode(&sandbox.state("oauth").join("..")), 0o700);
             assert_eq!(mode(&sandbox.state("oauth")), 0o700);

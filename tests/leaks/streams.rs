@@ -1,9 +1,10 @@
 //! Streams that are closed, full or torn: the token is saved before it is printed (case 76).
 
-use crate::support::{Ran, Running, Sandbox, ran, server};
-use oauthserver::OAuthServer;
+use crate::support::{self, Ran, Running, Sandbox, ran, server};
+use oauthserver::{OAuthServer, Patch};
+use serde_json::{Value, json};
 use std::fs;
-use std::io::pipe;
+use std::io::{Read, pipe};
 use std::process::Stdio;
 
 const REFRESH: &str = "refresh demo --rejected-generation";
@@ -59,6 +60,27 @@ fn case_76_a_reader_that_has_gone_is_a_failure_not_a_signal() {
     let torn = ran(child.wait_with_output().unwrap()).fails("other", 1);
     assert!(torn.stderr.contains("standard output"), "{}", torn.stderr);
     is_saved(&sandbox, &server, &before, 1);
+}
+
+#[test]
+fn case_76_an_answer_larger_than_a_pipe_that_does_not_block_arrives_whole() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let longest = "A".repeat(32 * 1024);
+    server.reconfigure(|settings| settings.token_answer = Patch::new().set("access_token", longest.as_str()));
+    sandbox.refresh().succeeds();
+    let (mut reader, writer) = pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut command = sandbox.command(&["get", "demo"]);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    // The first write fills the pipe in one step; nothing is taken before.
+    support::wait_for("a full pipe", || (rustix::io::ioctl_fionread(&reader).unwrap() > 0).then_some(()));
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).unwrap();
+    ran(child.wait_with_output().unwrap()).succeeds();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["access_token"], json!(longest));
 }
 
 #[test]

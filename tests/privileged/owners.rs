@@ -72,6 +72,43 @@ fn case_59_a_file_of_another_user_is_refused_with_the_fix() {
     sandbox.refresh().succeeds();
 }
 
+#[test]
+fn case_59_root_leaves_nothing_in_the_home_of_another_user() {
+    let server = server(3600);
+    let sandbox = Sandbox::new();
+    give_away(sandbox.home(), NOBODY_KNOWN);
+    let sandbox = sandbox.variable("SUDO_UID", &NOBODY_KNOWN.to_string());
+    let add = ["add", "demo", &server.mcp_url()];
+    for command in [&add[..], &["login", "demo", "--url", &server.mcp_url()], &["get", "demo"]] {
+        let refused = sandbox.run(command).fails("insecure_storage", 5);
+        assert!(refused.stderr.contains("run this without sudo"), "{refused:?}");
+    }
+    assert!(!sandbox.home().join(".mcp-credential").exists() && sandbox.opened().is_empty());
+    // Whoever names a place means it.
+    let named = sandbox.home().join("named");
+    let chosen = sandbox.variable("MCP_CREDENTIAL_HOME", named.to_str().unwrap());
+    chosen.run(&add).succeeds();
+    // What is there is not taken from its owner.
+    let config = named.join("config.json");
+    let before = fs::read(&config).unwrap();
+    give_away(&named, NOBODY_KNOWN);
+    for command in [["add", "other", &server.mcp_url()].as_slice(), &["remove", "demo"]] {
+        let refused = chosen.run(command).fails("insecure_storage", 5);
+        assert!(refused.stderr.contains("run this as that user"), "{refused:?}");
+    }
+    assert_eq!((fs::read(&config).unwrap(), fs::metadata(&config).unwrap().uid()), (before, 0));
+}
+
+#[test]
+fn root_of_a_container_may_live_in_the_home_of_somebody_else() {
+    let server = server(3600);
+    let sandbox = Sandbox::new();
+    give_away(sandbox.home(), NOBODY_KNOWN);
+    sandbox.run(&["add", "demo", &server.mcp_url()]).succeeds();
+    sandbox.login("demo").succeeds();
+    sandbox.run(&["get", "demo"]).succeeds();
+}
+
 /// The program, copied to where every user may run it, with its arguments.
 fn as_somebody_else(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     let program = sandbox.home().join("program");

@@ -11,6 +11,8 @@ struct Scripted {
     redemptions: RefCell<VecDeque<Redemption>>,
     requests: Cell<usize>,
     lock_free: Cell<bool>,
+    /// The lock can never be taken.
+    lock_fails: Cell<bool>,
     /// What another process saves while we pause.
     arrives: RefCell<Option<TokenRecord>>,
     /// What another process has saved by the time its lock comes to us.
@@ -56,6 +58,7 @@ fn vault(record: Option<TokenRecord>, redemptions: Vec<Redemption>) -> Scripted 
         redemptions: RefCell::new(redemptions.into()),
         requests: Cell::new(0),
         lock_free: Cell::new(true),
+        lock_fails: Cell::new(false),
         arrives: RefCell::new(None),
         comes_with_the_lock: RefCell::new(None),
         shared: None,
@@ -71,6 +74,9 @@ impl Vault for Scripted {
     }
 
     fn try_lock(&self) -> Outcome<Option<()>> {
+        if self.lock_fails.get() {
+            return Err(Failure::new(Code::CacheUnwritable, "no lock"));
+        }
         if let Some(record) = self.comes_with_the_lock.take() {
             *self.record.borrow_mut() = Some(record);
         }
@@ -169,6 +175,22 @@ fn a_busy_lock_ends_in_lock_timeout_or_in_the_old_token() {
     let living = vault(Some(ageing("one")), vec![]);
     living.lock_free.set(false);
     assert_eq!(obtain(&living, &wish(), already()).unwrap().source, Source::StaleOk);
+}
+
+#[test]
+fn a_lock_that_cannot_be_taken_ends_in_its_failure_or_in_the_old_token() {
+    for (record, rejected, told) in [
+        (ageing("one"), None, Ok(Source::StaleOk)),
+        (ageing("one"), Some("one"), Err(Code::CacheUnwritable)),
+        (expired("one"), None, Err(Code::CacheUnwritable)),
+    ] {
+        let vault = vault(Some(record), vec![]);
+        vault.lock_fails.set(true);
+        let wish = Wish { rejected: rejected.map(str::to_owned), ..wish() };
+        let answer = obtain(&vault, &wish, soon());
+        assert_eq!(answer.map(|answer| answer.source).map_err(|failure| failure.code), told);
+        assert_eq!(vault.requests.get(), 0);
+    }
 }
 
 #[test]

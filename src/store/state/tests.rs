@@ -10,12 +10,52 @@ fn failure(wait: Option<u64>) -> Failure {
 #[test]
 fn a_failure_is_shared_for_its_own_generation_and_time_alone() {
     let mut state = State::default();
-    state.share("one", 1, &failure(Some(30)));
+    state.share(&asker("one", 1), &failure(Some(30)));
     let now = clock::now();
-    assert_eq!(state.shared_failure("one", now + 10).unwrap().code, Code::RateLimited);
-    assert_eq!(state.shared_failure("two", now), None);
-    assert_eq!(state.shared_failure("one", now + 31), None);
-    assert_eq!(state.shared_failure("one", now - 100), None, "the clock was set back");
+    let met = |generation, now| state.shared_failure(&asker(generation, 1), now);
+    assert_eq!(met("one", now + 10).unwrap().code, Code::RateLimited);
+    assert_eq!(met("two", now), None);
+    assert_eq!(met("one", now + 31), None);
+    assert_eq!(met("one", now - 100), None, "the clock was set back");
+}
+
+fn asker(generation: &str, mark: u64) -> Asker<'_> {
+    Asker { generation, mark, endpoint: None }
+}
+
+#[test]
+fn callers_of_other_configurations_do_not_drive_each_others_failures_out() {
+    let mut state = State::default();
+    let now = clock::now();
+    for mark in 0..3 {
+        state.share(&asker("one", mark), &failure(None));
+    }
+    assert!((0..3).all(|mark| state.shared_failure(&asker("one", mark), now + 1).is_some()));
+    assert_eq!(state.shared_failure(&asker("one", 3), now + 1), None);
+    for mark in 0..100 {
+        state.share(&asker("one", mark), &failure(None));
+    }
+    assert_eq!(state.shared_before.len(), MARKS);
+    state.share(&asker("two", 0), &failure(None));
+    assert_eq!(state.shared_before, [], "what is of no use goes");
+    state.unshare();
+    assert_eq!(state, State::default());
+}
+
+#[test]
+fn a_pause_that_a_token_endpoint_asks_for_concerns_every_configuration_that_would_go_there() {
+    let at = |mark, endpoint| Asker { endpoint: Some(endpoint), ..asker("one", mark) };
+    let (here, there) = ("https://a.example/token", "https://b.example/token");
+    let met = |failure: Failure, mark, endpoint| {
+        let mut state = State::default();
+        state.share(&at(1, here), &failure);
+        state.shared_failure(&at(mark, endpoint), clock::now())
+    };
+    assert_eq!(met(failure(Some(30)), 2, here).unwrap().code, Code::RateLimited);
+    assert_eq!(met(failure(Some(30)), 2, there), None);
+    assert_eq!(met(failure(None), 2, here), None, "nobody asked for a pause");
+    let refused = Failure::new(Code::InvalidClient, "no").retry_after(Some(30));
+    assert_eq!(met(refused, 2, here), None, "who has put that right asks again");
 }
 
 #[test]
