@@ -122,6 +122,10 @@ impl Vault for StoreVault<'_> {
         self.slot.try_token_lock(&mut self.lock.borrow_mut())
     }
 
+    fn has_saved(&self, record: Option<&TokenRecord>) -> bool {
+        self.slot.has_saved(record)
+    }
+
     fn shared_failure(&self, generation: &str) -> Option<Failure> {
         let state = self.slot.state().read();
         let shared = state.shared_failure(generation, clock::now())?;

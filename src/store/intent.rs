@@ -43,7 +43,7 @@ impl Intent {
         Self { predecessor: predecessor.to_owned(), spends: token.map(fingerprint).unwrap_or_default() }
     }
 
-    fn decode(key: &Key, name: &str, content: &[u8]) -> Option<Self> {
+    pub(super) fn decode(key: &Key, name: &str, content: &[u8]) -> Option<Self> {
         let opened = seal::open(key, Kind::Intent, name, content).ok()?;
         serde_json::from_slice(&opened.secrets).ok()
     }

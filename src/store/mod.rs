@@ -13,6 +13,7 @@ pub mod key;
 pub mod lock;
 pub mod place;
 pub mod record;
+pub mod recover;
 pub mod reserve;
 pub mod seal;
 pub mod seeds;

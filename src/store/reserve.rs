@@ -18,24 +18,13 @@ use super::record;
 use super::slot::Slot;
 use crate::failure::{Code, Outcome};
 use crate::secret::Secret;
-use crate::token::{NO_PREDECESSOR, TokenRecord};
+use crate::token::TokenRecord;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
 pub const RESERVE_BYTES: usize = 112 * 1024;
-
-/// What an earlier redemption left behind.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Recovery {
-    /// Nothing to do.
-    Clean,
-    /// Its answer was found and has taken its place: read the record again.
-    Adopted,
-    /// It died between request and save: the stored refresh token may be spent already.
-    Interrupted,
-}
 
 /// Room for the next record, on disk.
 #[derive(Debug)]
@@ -46,6 +35,8 @@ pub struct Reservation<'s> {
     next: Option<File>,
     next_path: PathBuf,
     claim: Option<Claim>,
+    /// Fingerprint of what is spent, or empty.
+    spends: String,
     in_doubt: bool,
     /// Whether what stands in the record's place cannot be read, and is kept for a person.
     displaces: bool,
@@ -85,35 +76,6 @@ impl<'s> Slot<'s> {
         Claim::take(&self.beside("intent"), key.as_ref(), self.name())
     }
 
-    /// Finishes or forgets what an earlier redemption left. `stored` was read under the claim.
-    ///
-    /// # Errors
-    /// `insecure_storage`, `cache_damaged`, `cache_unwritable`.
-    pub fn recover(&self, claim: &Claim, key: &Key, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
-        let content = file::read_private(&self.beside("next"))?;
-        let Some(stored) = stored else { return Ok(Recovery::Clean) };
-        let next = content.and_then(|content| record::decode(key, self.name(), &content).ok());
-        if next.is_some_and(|next| continues(&next, stored)) {
-            return self.adopt();
-        }
-        let spent = stored.refresh_token.as_ref().map(intent::fingerprint);
-        let is_interrupted =
-            |intent: &Intent| intent.continues(stored) && spent.as_ref() == Some(&intent.spends);
-        Ok(if claim.older().is_some_and(is_interrupted) { Recovery::Interrupted } else { Recovery::Clean })
-    }
-
-    fn adopt(&self) -> Outcome<Recovery> {
-        let path = self.record_path();
-        log::info!("adopting the answer that an interrupted process had saved");
-        // Its writer may have died before its sync: a rename must not come before the content.
-        let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
-        synced
-            .and_then(|()| std::fs::rename(self.beside("next"), &path))
-            .and_then(|()| file::sync_directory(self.store().cache()))
-            .map_err(|error| unwritable(&path, &error))?;
-        Ok(Recovery::Adopted)
-    }
-
     /// Puts the room for the next record on disk. `predecessor` is the generation about to be replaced,
     /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent the one of the
     /// record. That is said on, whatever is spent now: a login under way may come to nothing.
@@ -132,7 +94,9 @@ impl<'s> Slot<'s> {
         self.sweep();
         let next_path = self.beside("next");
         let carried = claim.older().filter(|_| in_doubt).cloned();
-        let intent = carried.unwrap_or_else(|| Intent::new(predecessor, spends));
+        let fresh = Intent::new(predecessor, spends);
+        let spends = fresh.spends.clone();
+        let intent = carried.unwrap_or(fresh);
         match self.try_reserve(&mut claim, &key, &intent) {
             Ok(next) => Ok(Reservation {
                 slot: self.clone(),
@@ -140,6 +104,7 @@ impl<'s> Slot<'s> {
                 next: Some(next),
                 next_path,
                 claim: Some(claim),
+                spends,
                 in_doubt,
                 displaces: false,
                 progress: Progress::Reserved,
@@ -173,16 +138,6 @@ impl<'s> Slot<'s> {
         let proved = Draft::beside(&path).and_then(unnamed_room);
         proved.map(drop).map_err(|error| unwritable(&path, &error))
     }
-}
-
-impl Intent {
-    fn continues(&self, stored: &TokenRecord) -> bool {
-        self.predecessor == stored.clear.generation
-    }
-}
-
-fn continues(next: &TokenRecord, stored: &TokenRecord) -> bool {
-    next.clear.predecessor != NO_PREDECESSOR && next.clear.predecessor == stored.clear.generation
 }
 
 /// A new file at `path`, full of padding.
@@ -227,22 +182,21 @@ impl Reservation<'_> {
         }
         if self.progress == Progress::Synced {
             if std::mem::take(&mut self.displaces) {
-                self.displace();
+                self.slot.displace();
             }
             std::fs::rename(&self.next_path, self.slot.record_path())?;
             self.progress = Progress::InPlace;
         }
         file::sync_directory(self.slot.store().cache())?;
-        self.forget_intent();
+        self.conclude();
         Ok(())
     }
 
-    /// What cannot be read makes way for a token that is on disk. Where it cannot be moved it is lost, but the token
-    /// is not.
-    fn displace(&self) {
-        match self.slot.move_aside() {
-            Ok(aside) => log::warn!("the damaged record was moved to {}", aside.display()),
-            Err(error) => log::warn!("the damaged record could not be moved aside: {error}"),
+    /// The intent goes last: it alone tells the next run what was left undone.
+    fn conclude(&mut self) {
+        match self.slot.conclude_seed(&self.spends) {
+            Err(failure) if failure.code != Code::CacheDamaged => log::warn!("{}", failure.message),
+            _ => self.forget_intent(),
         }
     }
 

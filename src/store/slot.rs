@@ -156,6 +156,15 @@ impl<'s> Slot<'s> {
         std::fs::rename(self.record_path(), &aside).map(|()| aside)
     }
 
+    /// What cannot be read makes way for a token that is on disk. Where it cannot be moved it is lost, but the token
+    /// is not.
+    pub(super) fn displace(&self) {
+        match self.move_aside() {
+            Ok(aside) => log::warn!("the damaged record was moved to {}", aside.display()),
+            Err(error) => log::warn!("the damaged record could not be moved aside: {error}"),
+        }
+    }
+
     /// Takes away what killed processes have left of the record, of what lies beside it, and of the key.
     pub(super) fn sweep(&self) {
         let record = format!("{}.token.json", self.name);
