@@ -10,6 +10,8 @@ mod adopted;
 mod births;
 #[path = "syscalls/durable.rs"]
 mod durable;
+#[path = "syscalls/erased.rs"]
+mod erased;
 #[path = "syscalls/errors.rs"]
 mod errors;
 #[path = "syscalls/every.rs"]

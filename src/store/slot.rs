@@ -123,18 +123,20 @@ impl<'s> Slot<'s> {
         })
     }
 
-    /// Removes the record and what belongs to it, durable. The lock files and the registration stay.
+    /// Removes the record and what belongs to it, durable, after what was left beside it has been finished. The lock
+    /// files and the registration stay.
     ///
     /// # Errors
     /// `cache_unwritable`.
     pub fn erase(&self, claim: Claim) -> Outcome<bool> {
-        // The reserve first: left alone, it could be adopted by nobody, but it holds a token.
+        // The record first: where it cannot go nothing goes, and what stays is one story.
+        let erased = self.remove(&self.record_path())?;
         for suffix in ["next", "intent.draft"] {
             self.remove(&self.beside(suffix))?;
         }
         self.sweep();
-        let erased = self.remove(&self.record_path())?;
         self.state().forget().map_err(|error| file::unwritable(&self.beside("state"), &error))?;
+        // Before the place of the intent is given up: a first answer could be adopted while both are there.
         self.sync()?;
         claim.forget();
         Ok(erased)
