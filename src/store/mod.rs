@@ -9,6 +9,7 @@ pub mod draft;
 pub mod file;
 pub mod intent;
 pub mod issuers;
+mod kept;
 pub mod key;
 pub mod lock;
 pub mod place;

@@ -8,6 +8,7 @@ use super::file::{self, unwritable};
 use super::intent::{self, Claim, Intent};
 use super::key::Key;
 use super::record;
+use super::seal::Damage;
 use super::slot::Slot;
 use super::state::State;
 use crate::failure::{Code, Outcome};
@@ -29,24 +30,26 @@ impl Slot<'_> {
     /// a record that cannot be read, which makes way for an answer as it would have for its commit.
     ///
     /// # Errors
-    /// `insecure_storage`, `cache_damaged`, `cache_unwritable`.
+    /// `insecure_storage`, `cache_unwritable`, `cache_damaged` for what only a newer version can read.
     pub fn recover(&self, claim: &Claim, key: &Key, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
-        let content = file::read_private(&self.beside("next"))?;
-        let next = content.and_then(|content| record::decode(key, self.name(), &content).ok());
-        if next.is_some_and(|next| follows(&next, stored, claim.older())) {
+        let path = self.beside("next");
+        let next = file::read_private(&path)?.map(|content| record::decode(key, self.name(), &content));
+        if let Some(Err(damage @ Damage::NewerFormat)) = next {
+            // It may be the answer to the stored token, which is spent then.
+            return Err(self.damaged(&path, damage));
+        }
+        if next.is_some_and(|next| next.is_ok_and(|next| follows(&next, stored, claim.older()))) {
             self.adopt(stored.is_none())?;
             self.conclude(claim)?;
             return Ok(Recovery::Adopted);
         }
-        let (Some(stored), Some(older)) = (stored, claim.older()) else { return Ok(Recovery::Clean) };
-        if older.predecessor == stored.clear.predecessor {
+        let Some(stored) = stored else { return Ok(Recovery::Clean) };
+        let is_told = |older: &Intent| older.predecessor == stored.clear.predecessor;
+        if claim.older().is_some_and(is_told) {
             // The stored answer is the one that it was about; its process died on its last steps.
             self.conclude(claim)?;
         }
-        let spent = stored.refresh_token.as_ref().map(intent::fingerprint);
-        let is_interrupted =
-            older.predecessor == stored.clear.generation && spent.as_ref() == Some(&older.spends);
-        Ok(if is_interrupted { Recovery::Interrupted } else { Recovery::Clean })
+        Ok(if is_interrupted(claim, stored) { Recovery::Interrupted } else { Recovery::Clean })
     }
 
     /// The same for whoever redeems nothing, and has not read the record yet.
@@ -84,7 +87,7 @@ impl Slot<'_> {
         // Its writer may have died before its sync: a rename must not come before the content.
         let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
         if synced.is_ok() && displaces && self.stamp().is_some() {
-            self.displace();
+            self.displace(&path);
         }
         synced
             .and_then(|()| std::fs::rename(self.beside("next"), &path))
@@ -101,6 +104,15 @@ impl Slot<'_> {
             concluded => concluded,
         }
     }
+}
+
+/// Whether the refresh token of `stored` may be spent. What a newer version has written down may tell of it.
+fn is_interrupted(claim: &Claim, stored: &TokenRecord) -> bool {
+    let Some(token) = &stored.refresh_token else { return false };
+    let spends = |older: &Intent| {
+        older.predecessor == stored.clear.generation && older.spends == intent::fingerprint(token)
+    };
+    claim.foreign() == Some(Damage::NewerFormat) || claim.older().is_some_and(spends)
 }
 
 /// Whether `next` is the answer that takes the place of `stored`. A first one has nothing that it follows: the intent

@@ -21,7 +21,7 @@ use crate::secret::Secret;
 use crate::token::TokenRecord;
 use std::fs::File;
 use std::io::{self, Seek};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Room for the largest record: a token answer of 64 KiB, sealed and in base64, and its clear part.
 pub const RESERVE_BYTES: usize = 112 * 1024;
@@ -38,6 +38,10 @@ pub struct Reservation<'s> {
     /// Fingerprint of what is spent, or empty.
     spends: String,
     in_doubt: bool,
+    /// Whether the room has another name, since what is at `.next` is kept until something was granted.
+    apart: bool,
+    /// What is announced then, where what the place of the intent tells is kept as well.
+    unannounced: Option<Intent>,
     /// Whether what stands in the record's place cannot be read, and is kept for a person.
     displaces: bool,
     progress: Progress,
@@ -81,7 +85,7 @@ impl<'s> Slot<'s> {
     /// record. That is said on, whatever is spent now: a login under way may come to nothing.
     ///
     /// # Errors
-    /// `cache_unwritable`: nothing may be sent then.
+    /// `cache_unwritable`, and `unavailable` or `insecure_storage` for what lies in the way: nothing may be sent then.
     pub fn reserve(
         &self,
         mut claim: Claim,
@@ -92,13 +96,15 @@ impl<'s> Slot<'s> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
         self.sweep();
-        let next_path = self.beside("next");
         let carried = claim.older().filter(|_| in_doubt).cloned();
         let fresh = Intent::new(predecessor, spends);
         let spends = fresh.spends.clone();
         let intent = carried.unwrap_or(fresh);
-        match self.try_reserve(&mut claim, &key, &intent) {
-            Ok(next) => Ok(Reservation {
+        let keeps_intent = claim.is_kept(predecessor);
+        let apart = keeps_intent || self.keeps_next(&key, predecessor)?;
+        let announced = if keeps_intent { Ok(()) } else { claim.announce(&intent, &key, self.name()) };
+        match announced.and_then(|()| self.make_room(apart)) {
+            Ok((next_path, next)) => Ok(Reservation {
                 slot: self.clone(),
                 key,
                 next: Some(next),
@@ -106,13 +112,18 @@ impl<'s> Slot<'s> {
                 claim: Some(claim),
                 spends,
                 in_doubt,
+                apart,
+                unannounced: keeps_intent.then_some(intent),
                 displaces: false,
                 progress: Progress::Reserved,
             }),
             Err(error) => {
-                // Best effort: the failure to report is the first one.
-                let _ = file::remove(&next_path);
-                if !in_doubt {
+                let next_path = self.beside("next");
+                if !apart {
+                    // Best effort: the failure to report is the first one.
+                    let _ = file::remove(&next_path);
+                }
+                if !in_doubt && !keeps_intent {
                     claim.forget();
                 }
                 Err(unwritable(&next_path, &error))
@@ -120,11 +131,24 @@ impl<'s> Slot<'s> {
         }
     }
 
-    fn try_reserve(&self, claim: &mut Claim, key: &Key, intent: &Intent) -> io::Result<File> {
-        claim.announce(intent, key, self.name())?;
-        let next = pad(&self.beside("next"))?;
-        file::sync_directory(self.store().cache())?;
-        Ok(next)
+    fn make_room(&self, apart: bool) -> io::Result<(PathBuf, File)> {
+        let (path, file) = if apart {
+            Draft::beside(&self.record_path())?.into_parts()
+        } else {
+            let path = self.beside("next");
+            file::remove(&path)?;
+            let file = file::create_new(&path)?;
+            (path, file)
+        };
+        let reserved = padded(file).and_then(|file| {
+            file::sync_directory(self.store().cache())?;
+            Ok(file)
+        });
+        if reserved.is_err() && apart {
+            // As above.
+            let _ = file::remove(&path);
+        }
+        reserved.map(|file| (path, file))
     }
 
     /// Proves that a record can be written, without leaving anything: before a person is asked to log in.
@@ -140,13 +164,7 @@ impl<'s> Slot<'s> {
     }
 }
 
-/// A new file at `path`, full of padding.
-fn pad(path: &Path) -> io::Result<File> {
-    file::remove(path)?;
-    padded(file::create_new(path)?)
-}
-
-/// The same without a name: a process that is killed meanwhile leaves nothing.
+/// Room without a name: a process that is killed meanwhile leaves nothing.
 fn unnamed_room(draft: Draft) -> io::Result<File> {
     let (path, created) = draft.into_parts();
     file::remove(&path)?;
@@ -178,17 +196,36 @@ impl Reservation<'_> {
     fn try_commit(&mut self, record: &TokenRecord) -> io::Result<()> {
         if self.progress == Progress::Reserved {
             self.write(&record::encode(&self.key, record)?)?;
+            self.enter()?;
             self.progress = Progress::Synced;
         }
         if self.progress == Progress::Synced {
             if std::mem::take(&mut self.displaces) {
-                self.slot.displace();
+                self.slot.displace(&self.slot.record_path());
             }
             std::fs::rename(&self.next_path, self.slot.record_path())?;
             self.progress = Progress::InPlace;
         }
         file::sync_directory(self.slot.store().cache())?;
         self.conclude();
+        Ok(())
+    }
+
+    /// What was granted takes the place of what was kept for somebody else, and is adopted from here on.
+    fn enter(&mut self) -> io::Result<()> {
+        if !self.apart {
+            return Ok(());
+        }
+        let next = self.slot.beside("next");
+        if std::fs::symlink_metadata(&next).is_ok() {
+            self.slot.displace(&next);
+        }
+        if let (Some(intent), Some(claim)) = (&self.unannounced, &mut self.claim) {
+            claim.announce(intent, &self.key, self.slot.name())?;
+            self.unannounced = None;
+        }
+        std::fs::rename(&self.next_path, &next)?;
+        (self.next_path, self.apart) = (next, false);
         Ok(())
     }
 
@@ -233,7 +270,7 @@ impl Reservation<'_> {
         if let Err(error) = self.remove_room() {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
-        if !self.in_doubt {
+        if !self.in_doubt && self.unannounced.is_none() {
             self.forget_intent();
         }
     }

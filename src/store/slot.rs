@@ -147,23 +147,31 @@ impl<'s> Slot<'s> {
     /// # Errors
     /// `cache_unwritable`.
     pub fn set_aside(&self, _claim: &Claim) -> Outcome<PathBuf> {
-        let aside = self.move_aside().map_err(|error| file::unwritable(&self.record_path(), &error))?;
+        let aside = self
+            .put_aside(&self.record_path())
+            .map_err(|error| file::unwritable(&self.record_path(), &error))?;
         self.sync()?;
         Ok(aside)
     }
 
-    /// The same for the owner of a reservation, not durable yet.
-    pub(super) fn move_aside(&self) -> io::Result<PathBuf> {
-        let aside = self.beside(&format!("damaged-{}", clock::now()));
-        std::fs::rename(self.record_path(), &aside).map(|()| aside)
+    /// To a name that is free.
+    fn put_aside(&self, path: &Path) -> io::Result<PathBuf> {
+        let time = clock::now();
+        let is_free = |place: &PathBuf| std::fs::symlink_metadata(place).is_err();
+        let others = (2..100).map(|count| self.beside(&format!("damaged-{time}-{count}")));
+        let aside = std::iter::once(self.beside(&format!("damaged-{time}"))).chain(others).find(is_free);
+        let aside = aside.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+        std::fs::rename(path, &aside).map(|()| aside)
     }
 
     /// What cannot be read makes way for a token that is on disk. Where it cannot be moved it is lost, but the token
     /// is not.
-    pub(super) fn displace(&self) {
-        match self.move_aside() {
-            Ok(aside) => log::warn!("the damaged record was moved to {}", aside.display()),
-            Err(error) => log::warn!("the damaged record could not be moved aside: {error}"),
+    pub(super) fn displace(&self, path: &Path) {
+        match self.put_aside(path) {
+            Ok(aside) => {
+                log::warn!("{} could not be read and was moved to {}", path.display(), aside.display());
+            }
+            Err(error) => log::warn!("{} could not be moved aside: {error}", path.display()),
         }
     }
 

@@ -15,7 +15,7 @@ const fn fail_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str, what:
 }
 
 /// Ways in which the room for the next record cannot be had.
-const NO_ROOM: [Inject; 12] = [
+const NO_ROOM: [Inject; 13] = [
     fail_at(OPEN, LOCK, "1", "error=EROFS"),
     fail_at("flock", LOCK, "1", "error=ENOLCK"),
     fail_at(OPEN, DRAFT, "1", "error=EROFS"),
@@ -23,7 +23,8 @@ const NO_ROOM: [Inject; 12] = [
     fail_at(SYNC, DRAFT, "1", "error=EIO"),
     fail_at(RENAME, DRAFT, "1", "error=EACCES"),
     fail_at(OPEN, NEXT, "2", "error=EMFILE"),
-    fail_at(OPEN, NEXT, "2", "error=EDQUOT"),
+    fail_at(OPEN, NEXT, "3", "error=EMFILE"),
+    fail_at(OPEN, NEXT, "3", "error=EDQUOT"),
     fail_at("write", NEXT, "1", "error=ENOSPC"),
     fail_at("write", NEXT, "1", "error=EFBIG"),
     fail_at(SYNC, NEXT, "1", "error=EIO"),
