@@ -308,10 +308,12 @@ fn saved_meanwhile(vault: &StoreVault, before: String) -> Outcome<Option<Answer>
 /// # Errors
 /// `lock_timeout`, and those of the store.
 pub(super) fn finish_left(session: &Session, vault: &StoreVault, deadline: Instant) -> Outcome<()> {
+    let slot = session.slot();
     loop {
-        let held = token_lock(session, vault, deadline)?;
-        if let Some(claim) = session.slot().claim(&held)? {
-            if session.slot().finish(&claim)? == Recovery::Adopted {
+        if let Some(held) = vault.try_lock()?
+            && let Some(claim) = slot.claim(&held)?
+        {
+            if slot.finish(&claim)? == Recovery::Adopted {
                 claim.forget();
             }
             return Ok(());

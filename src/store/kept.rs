@@ -122,6 +122,20 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_the_wrong_key_cannot_open_needs_no_mark_to_be_left_alone() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        die_before_rename(&slot, "one", &successor());
+        fs::remove_file(slot.beside("intent")).unwrap();
+        let before = files(&slot);
+        let wrong = mistaken(&store);
+        let other = Slot::new(&wrong, "demo");
+        other.reserve(try_login(&other), NO_PREDECESSOR, None, false).unwrap().release();
+        assert_eq!(files(&slot), before);
+    }
+
+    #[test]
     fn a_login_that_is_granted_puts_what_it_could_not_read_aside() {
         let folder = Folder::new();
         let store = folder.store();
@@ -189,6 +203,29 @@ mod tests {
         let next =
             |files: &[(String, Vec<u8>)]| files.iter().find(|(name, _)| name.ends_with("next")).cloned();
         assert_eq!(next(&files(&slot)), next(&before));
+    }
+
+    #[test]
+    fn an_erase_that_moves_a_record_aside_for_want_of_the_key_moves_the_answer_beside_it_too() {
+        let folder = Folder::new();
+        let store = folder.store();
+        let slot = Slot::new(&store, "demo");
+        die_before_rename(&slot, "one", &successor());
+        fs::write(slot.record_path(), record::encode(&store.key().unwrap(), &first()).unwrap()).unwrap();
+        let kept = [slot.record_path(), slot.beside("next")].map(|path| fs::read(path).unwrap());
+        let wrong = mistaken(&store);
+        let other = Slot::new(&wrong, "demo");
+        let claim = try_login(&other);
+        other.set_aside(&claim).unwrap();
+        other.erase(claim).unwrap();
+        let left: Vec<_> =
+            files(&slot).into_iter().filter(|(name, _)| name != "demo.token.json.lock").collect();
+        assert!(
+            left.len() == 2
+                && left
+                    .iter()
+                    .all(|(name, content)| { name.contains(".damaged-") && kept.contains(content) })
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::intent::Claim;
 use super::lock::LockFile;
 use super::place::Store;
 use super::record;
-use super::seal::Damage;
+use super::seal::{self, Damage};
 use super::state::StateFile;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
@@ -142,7 +142,8 @@ impl<'s> Slot<'s> {
         Ok(erased)
     }
 
-    /// Moves a record that cannot be read to `.damaged-TIME`, for a person to look at.
+    /// Moves a record that cannot be read to `.damaged-TIME`, for a person to look at, and with it an answer beside it:
+    /// perhaps only the key is wrong.
     ///
     /// # Errors
     /// `cache_unwritable`.
@@ -150,6 +151,10 @@ impl<'s> Slot<'s> {
         let aside = self
             .put_aside(&self.record_path())
             .map_err(|error| file::unwritable(&self.record_path(), &error))?;
+        let next = self.beside("next");
+        if file::read_private(&next).ok().flatten().is_some_and(|content| seal::is_envelope(&content)) {
+            self.displace(&next);
+        }
         self.sync()?;
         Ok(aside)
     }
