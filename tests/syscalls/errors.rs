@@ -50,6 +50,18 @@ fn without_room_for_the_next_record_nothing_is_sent_case_72() {
     assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
 }
 
+#[test]
+fn a_run_without_room_does_not_hide_that_an_earlier_one_was_interrupted_case_72() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    refresh_with(&sandbox, fail_at("write", NEXT, "2", "signal=KILL")).fails("unavailable", 75);
+    let requests = server.refreshes().len();
+    refresh_with(&sandbox, fail_at("write", NEXT, "1", "error=ENOSPC")).fails("cache_unwritable", 75);
+    assert_eq!(server.refreshes().len(), requests);
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("a previous refresh was interrupted"), "{refused:?}");
+}
+
 /// The answered token is the stored one, it cost one request, and nothing is left over.
 #[track_caller]
 fn is_kept(server: &OAuthServer, sandbox: &Sandbox, generation: &str, requests: usize) {
