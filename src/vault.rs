@@ -142,6 +142,10 @@ impl Vault for StoreVault<'_> {
         self.slot.try_token_lock(&mut self.lock.borrow_mut())
     }
 
+    fn has_saved(&self, record: Option<&TokenRecord>) -> bool {
+        self.slot.has_saved(record)
+    }
+
     fn shared_failure(&self, generation: &str) -> Option<Failure> {
         let stored = self.peek().ok().flatten().map(|record| record.clear.token_endpoint);
         let endpoint = stored.or_else(|| self.server.token_url.clone());

@@ -112,7 +112,7 @@ fn the_largest_answer_fits_into_the_reserve_beside_a_refresh_token_that_it_leave
     server.fault(Endpoint::Refresh, body, Times::Next(1));
     assert_eq!(sandbox.refresh().succeeds().text("access_token"), longest);
     let size = fs::metadata(sandbox.record()).unwrap().len();
-    assert!(size > 120_000 && size <= room, "{size} {room}");
+    assert!(size > 90_000 && size <= room, "{size} {room}");
     assert_eq!(sandbox.clear()["can_refresh"], json!(true));
 }
 

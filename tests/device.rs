@@ -12,6 +12,8 @@ use std::time::Duration;
 use support::{PATIENCE, Ran, Running, Sandbox, serve, wait_for, wait_until};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// A key that sealed nothing.
+const OTHER: &str = "YW5vdGhlci1rZXktb2YtZXhhY3RseS0zMi1ieXRlcyE=";
 
 fn server_with(device: Device, settings: Settings) -> OAuthServer {
     serve(Settings { device: Some(device), ..settings })
@@ -251,7 +253,6 @@ fn nothing_is_held_between_two_polls_so_others_go_on_with_the_old_login() {
 
 #[test]
 fn a_record_that_the_wrong_key_cannot_read_makes_way_for_a_granted_login_and_for_nothing_else() {
-    const OTHER: &str = "YW5vdGhlci1rZXktb2YtZXhhY3RseS0zMi1ieXRlcyE=";
     let client = Client::public("app").grant_types(&[GRANT, "refresh_token"]);
     let server = server_with(Device::default(), Settings { clients: vec![client], ..Settings::default() });
     // A registration would be unreadable as well, and end the login before it asks for a code.
@@ -278,6 +279,34 @@ fn a_record_that_the_wrong_key_cannot_read_makes_way_for_a_granted_login_and_for
     assert_eq!(moved.len(), 1);
     assert_eq!(std::fs::read(mistaken.state("oauth").join(&moved[0])).unwrap(), record, "whole");
     assert_eq!(mistaken.run(&["get", "demo"]).succeeds().text("source"), "cache");
+}
+
+#[test]
+fn a_login_with_the_wrong_key_that_is_only_begun_leaves_a_saved_answer_to_the_right_one() {
+    let client = Client::public("app").grant_types(&[GRANT, "refresh_token"]);
+    let server = server_with(Device::default(), Settings { clients: vec![client], ..Settings::default() });
+    let sandbox = Sandbox::configured(&server, &json!({"clientId": "app"}));
+    decided(&sandbox, &["login", "demo"], Decision::Approve).succeeds();
+    // What a worker leaves that dies after it has synced the answer, before it is in its place.
+    let (spent, held) = (std::fs::read(sandbox.record()).unwrap(), sandbox.generation());
+    let newer = sandbox.refresh().succeeds().text("generation");
+    let next = sandbox.state("oauth/demo.token.json.next");
+    std::fs::rename(sandbox.record(), &next).unwrap();
+    std::fs::write(sandbox.record(), spent).unwrap();
+    let saved = std::fs::read(&next).unwrap();
+    let before = polls(&server).len();
+    let mistaken = sandbox.variable("MCP_CREDENTIAL_KEY", OTHER);
+    let login = mistaken.watch(&["login", "demo", "--device"]);
+    wait_for_polls(&server, before + 2);
+    login.kill();
+    mistaken.wait_for_rest();
+    decided(&mistaken, &["login", "demo", "--device"], Decision::Deny).ends("denied", 6);
+    assert_eq!(std::fs::read(&next).unwrap(), saved);
+    let right = mistaken.without_variables();
+    let answer = right.run(&["refresh", "demo", "--rejected-generation", &held]).succeeds();
+    assert_eq!((answer.text("source").as_str(), answer.text("generation")), ("already_rotated", newer));
+    assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
+    assert_eq!(right.leftovers(), [""; 0]);
 }
 
 #[test]

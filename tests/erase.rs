@@ -237,3 +237,27 @@ fn case_69_the_token_alone_goes_while_somebody_logs_in_and_the_login_can_be_rene
     login.end().succeeds();
     sandbox.refresh().succeeds();
 }
+
+/// What a worker leaves that dies after it has synced the answer to the refresh of `old`, before it is in its place.
+fn saved_beside(sandbox: &Sandbox, old: &str) -> String {
+    let spent = fs::read(sandbox.record()).unwrap();
+    let refresh = ["refresh", "demo", "--rejected-generation", old];
+    let new = sandbox.run(&refresh).succeeds().text("generation");
+    fs::rename(sandbox.record(), sandbox.state("oauth/demo.token.json.next")).unwrap();
+    fs::write(sandbox.record(), spent).unwrap();
+    new
+}
+
+#[test]
+fn an_answer_that_was_saved_and_is_not_in_its_place_yet_is_the_newer_token() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let old = generation(&sandbox);
+    let new = saved_beside(&sandbox, &old);
+    says(sandbox.run(&["erase", "demo", "--if-generation", &old]), NEWER);
+    assert_eq!(generation(&sandbox), new);
+    let newest = saved_beside(&sandbox, &new);
+    says(sandbox.run(&["erase", "demo", "--if-generation", &newest]), ERASED);
+    sandbox.run(&["get", "demo"]).fails("interaction_required", 4);
+    assert_eq!((server.refreshes().len(), server.reuses()), (2, 0));
+}

@@ -148,3 +148,19 @@ fn a_grant_that_needs_no_login_says_that_the_next_call_obtains_a_token() {
     assert!(said.starts_with(REVOKED) && said.contains("the next `get` obtains a new token"), "{said}");
     assert!(!server.mcp_accepts(&token));
 }
+
+#[test]
+fn an_answer_that_was_saved_and_is_not_in_its_place_yet_is_what_is_revoked() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    let spent = fs::read(sandbox.record()).unwrap();
+    let token = sandbox.refresh().succeeds().text("access_token");
+    fs::rename(sandbox.record(), sandbox.state("oauth/demo.token.json.next")).unwrap();
+    fs::write(sandbox.record(), spent).unwrap();
+    assert_eq!(line(sandbox.run(&["logout", "demo"])), REVOKED);
+    assert!(!server.mcp_accepts(&token), "the newest token has ended");
+    let revoked = server.requests().into_iter().find(|seen| seen.path == "/revoke").unwrap();
+    let spent = server.refreshes()[0].form_value("refresh_token").map(str::to_owned);
+    assert_ne!(revoked.form_value("token"), spent.as_deref());
+    assert_eq!((server.reuses(), sandbox.leftovers()), (0, vec![]));
+}

@@ -4,10 +4,14 @@
 //! Linux only; strace must be there (`tests/run` installs it). Each fault is proved to have happened by
 //! strace's own log.
 
+#[path = "syscalls/adopted.rs"]
+mod adopted;
 #[path = "syscalls/births.rs"]
 mod births;
 #[path = "syscalls/durable.rs"]
 mod durable;
+#[path = "syscalls/erased.rs"]
+mod erased;
 #[path = "syscalls/errors.rs"]
 mod errors;
 #[path = "syscalls/every.rs"]

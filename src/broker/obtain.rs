@@ -28,6 +28,10 @@ pub trait Vault {
     /// When it can never be taken.
     fn try_lock(&self) -> Outcome<Option<Self::Lock>>;
 
+    /// Whether an answer that follows `record` was saved by a process that died, and waits for its place. Asked only
+    /// when the record does not answer the call.
+    fn has_saved(&self, record: Option<&TokenRecord>) -> bool;
+
     /// The failure that another call met a moment ago with the same generation.
     fn shared_failure(&self, generation: &str) -> Option<Failure>;
 
@@ -130,7 +134,8 @@ fn under_lock<V: Vault>(vault: &V, lock: V::Lock, wish: &Wish, deadline: Instant
         return Ok(Step::Answer(Box::new(answer)));
     }
     let generation = record.as_ref().map_or(NO_PREDECESSOR, |record| &record.clear.generation);
-    if let Some(failure) = vault.shared_failure(generation) {
+    let shared = vault.shared_failure(generation);
+    if let Some(failure) = shared.filter(|_| !vault.has_saved(record.as_ref())) {
         log::debug!("another call met this failure a moment ago; no request is sent");
         return Ok(Step::Failed(failure));
     }
@@ -157,6 +162,8 @@ fn look<V: Vault>(
     match (judge(record.map(|record| &record.clear), wish, clock::now()), record) {
         (Need::Nothing, Some(record)) => Ok(Some(answer(record, wish, source))),
         (Need::Renewal, _) => Ok(None),
+        // Under the lock it takes its place before anything else.
+        _ if vault.has_saved(record) => Ok(None),
         (_, Some(record)) if wish.lacks_scopes(&record.clear) => {
             Err(insufficient_scope(Some(&record.clear), wish))
         }

@@ -106,6 +106,8 @@ fn take(order: &Order, slot: &Slot, server: Option<&Server>) -> Outcome<Option<T
     // Before its registration goes.
     taken.client = slot.client().ok().flatten();
     if order.scope != EraseScope::Client {
+        // An answer that was saved, but is not in its place yet, is what is stored: it is what goes, or is newer.
+        slot.finish(&claim)?;
         (taken.record, taken.any) = read(order, slot, &claim)?;
         if taken.record.as_ref().is_some_and(|record| !order.only.allows(record)) {
             return Ok(None);

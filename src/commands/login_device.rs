@@ -7,7 +7,7 @@
 //! and the codes expire.
 
 use super::login_client;
-use super::login_flow::{Opening, Way, token_lock};
+use super::login_flow::{Opening, Way, finish_left, token_lock};
 use super::session::{Session, say};
 use crate::binding;
 use crate::broker::{Answer, Redeemed, Source, Vault};
@@ -196,10 +196,13 @@ impl Login<'_> {
                 Redeemed::Failed(failure) => return Err(failure),
                 Redeemed::TimedOut => return Err(self.timed_out()),
                 Redeemed::Again => pause(end),
-                Redeemed::Vanished => match saved(vault, before.as_deref()) {
-                    Some(answer) => return Ok(answer),
-                    None => interval = after_fault(interval, None),
-                },
+                Redeemed::Vanished => {
+                    finish_left(self.session, vault, end)?;
+                    match saved(vault, before.as_deref()) {
+                        Some(answer) => return Ok(answer),
+                        None => interval = after_fault(interval, None),
+                    }
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::oauth::http::{Http, Limits};
 use crate::oauth::login::{self, Authorization, AuthorizationEndpoint, LoginCode, Person};
 use crate::store::Slot;
 use crate::store::lock::Held;
+use crate::store::recover::Recovery;
 use crate::terminal::{self, Lines, Typed};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
 use crate::vault::{StoreVault, everywhere, pause};
@@ -289,13 +290,40 @@ fn exchange(
             Redeemed::Again | Redeemed::Pending { .. } if Instant::now() < patience => pause(patience),
             Redeemed::Again | Redeemed::Pending { .. } => return Err(still_refreshing()),
             Redeemed::Failed(failure) => return Err(failure),
-            // It may have saved the token before it was gone.
-            Redeemed::TimedOut | Redeemed::Vanished => {
-                let saved = Others { wish: None, scopes: None, moved_on_from: Some(before) }.answer(vault)?;
-                let answered = saved.map(|answer| Answer { source: Source::Login, ..answer });
-                return answered.ok_or_else(no_answer);
+            Redeemed::TimedOut => return saved_meanwhile(vault, before)?.ok_or_else(no_answer),
+            Redeemed::Vanished => {
+                finish_left(session, vault, patience)?;
+                return saved_meanwhile(vault, before)?.ok_or_else(cut_short);
             }
         }
+    }
+}
+
+/// The token that a worker has saved before it was gone, in the place of the generation `before`.
+fn saved_meanwhile(vault: &StoreVault, before: String) -> Outcome<Option<Answer>> {
+    let saved = Others { wish: None, scopes: None, moved_on_from: Some(before) }.answer(vault)?;
+    Ok(saved.map(|answer| Answer { source: Source::Login, ..answer }))
+}
+
+/// Puts what a worker that is gone has left in its place, before anything is said about it.
+///
+/// # Errors
+/// `lock_timeout`, and those of the store.
+pub(super) fn finish_left(session: &Session, vault: &StoreVault, deadline: Instant) -> Outcome<()> {
+    let slot = session.slot();
+    loop {
+        if let Some(held) = vault.try_lock()?
+            && let Some(claim) = slot.claim(&held)?
+        {
+            if slot.finish(&claim)? == Recovery::Adopted {
+                claim.forget();
+            }
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(still_refreshing());
+        }
+        pause(deadline);
     }
 }
 
@@ -326,5 +354,10 @@ fn still_refreshing() -> Failure {
 
 fn no_answer() -> Failure {
     let text = "the authorization server did not answer the exchange of the login; log in again";
+    Failure::new(Code::Unavailable, text)
+}
+
+fn cut_short() -> Failure {
+    let text = "the process that exchanged the login was ended before it had saved an answer; log in again";
     Failure::new(Code::Unavailable, text)
 }

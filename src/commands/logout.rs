@@ -39,7 +39,8 @@ pub fn run(args: &LogoutArgs, environment: &Environment) -> Outcome<()> {
 fn is_known(name: &str, loaded: &Loaded) -> bool {
     let store = store_of(loaded);
     let slot = Slot::new(&store, name);
-    loaded.server.is_some() || slot.stamp().is_some() || !matches!(slot.client(), Ok(None))
+    let is_stored = slot.stamp().is_some() || slot.has_saved(None);
+    loaded.server.is_some() || is_stored || !matches!(slot.client(), Ok(None))
 }
 
 fn told(forgotten: &Forgotten) -> String {

@@ -5,7 +5,7 @@
 use super::file::{self, unwritable};
 use super::key::Key;
 use super::lock::{is_at, try_flock};
-use super::seal::{self, Kind};
+use super::seal::{self, Damage, Kind};
 use crate::failure::Outcome;
 use crate::secret::Secret;
 use base64::Engine;
@@ -32,6 +32,8 @@ pub struct Claim {
     locked: File,
     /// What was found in its place: its writer died.
     older: Option<Intent>,
+    /// Why what was found there could not be read, where it is a whole one.
+    foreign: Option<Damage>,
     /// Whether the file tells something that the next process must know.
     tells: bool,
 }
@@ -43,7 +45,7 @@ impl Intent {
         Self { predecessor: predecessor.to_owned(), spends: token.map(fingerprint).unwrap_or_default() }
     }
 
-    fn decode(key: &Key, name: &str, content: &[u8]) -> Option<Self> {
+    pub(super) fn decode(key: &Key, name: &str, content: &[u8]) -> Option<Self> {
         let opened = seal::open(key, Kind::Intent, name, content).ok()?;
         serde_json::from_slice(&opened.secrets).ok()
     }
@@ -68,15 +70,23 @@ impl Claim {
         }
         let content = file::read_open(path, &mut locked)?;
         let older = key.and_then(|key| Intent::decode(key, name, &content));
-        // What cannot be read for want of a key is not thrown away: the key may be put back.
-        let tells = older.is_some() || (key.is_none() && !content.is_empty());
-        Ok(Some(Self { path: path.to_owned(), locked, older, tells }))
+        // What cannot be read for want of the key or a newer version is not thrown away: they may come back.
+        let unread = older.is_none() && seal::is_envelope(&content);
+        let foreign = unread.then(|| seal::damage_of(&content));
+        let tells = older.is_some() || unread;
+        Ok(Some(Self { path: path.to_owned(), locked, older, foreign, tells }))
     }
 
     /// What a process that died has left.
     #[must_use]
     pub fn older(&self) -> Option<&Intent> {
         self.older.as_ref()
+    }
+
+    /// What is wrong with what was found, where it is whole but cannot be read here: another key or version may.
+    #[must_use]
+    pub fn foreign(&self) -> Option<Damage> {
+        self.foreign
     }
 
     /// Writes `intent`, durable but for its name. It takes the place of an older one in one step: what that

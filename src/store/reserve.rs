@@ -18,25 +18,14 @@ use super::record;
 use super::slot::Slot;
 use crate::failure::{Code, Outcome};
 use crate::secret::Secret;
-use crate::token::{NO_PREDECESSOR, TokenRecord};
+use crate::token::TokenRecord;
 use std::fs::File;
 use std::io::{self, Seek};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Room for the largest record that servers can make: an access and a refresh token of 32 KiB, escaped, sealed and in
 /// base64, and the longest clear part.
 pub const RESERVE_BYTES: usize = 224 * 1024;
-
-/// What an earlier redemption left behind.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Recovery {
-    /// Nothing to do.
-    Clean,
-    /// Its answer was found and has taken its place: read the record again.
-    Adopted,
-    /// It died between request and save: the stored refresh token may be spent already.
-    Interrupted,
-}
 
 /// Room for the next record, on disk.
 #[derive(Debug)]
@@ -47,7 +36,13 @@ pub struct Reservation<'s> {
     next: Option<File>,
     next_path: PathBuf,
     claim: Option<Claim>,
+    /// Fingerprint of what is spent, or empty.
+    spends: String,
     in_doubt: bool,
+    /// Whether the room has another name, since what is at `.next` is kept until something was granted.
+    apart: bool,
+    /// What is announced then, where what the place of the intent tells is kept as well.
+    unannounced: Option<Intent>,
     /// Whether what stands in the record's place cannot be read, and is kept for a person.
     displaces: bool,
     progress: Progress,
@@ -86,41 +81,12 @@ impl<'s> Slot<'s> {
         Claim::take(&self.beside("intent"), key.as_ref(), self.name())
     }
 
-    /// Finishes or forgets what an earlier redemption left. `stored` was read under the claim.
-    ///
-    /// # Errors
-    /// `insecure_storage`, `cache_damaged`, `cache_unwritable`.
-    pub fn recover(&self, claim: &Claim, key: &Key, stored: Option<&TokenRecord>) -> Outcome<Recovery> {
-        let content = file::read_private(&self.beside("next"))?;
-        let Some(stored) = stored else { return Ok(Recovery::Clean) };
-        let next = content.and_then(|content| record::decode(key, self.name(), &content).ok());
-        if next.is_some_and(|next| continues(&next, stored)) {
-            return self.adopt();
-        }
-        let spent = stored.refresh_token.as_ref().map(intent::fingerprint);
-        let is_interrupted =
-            |intent: &Intent| intent.continues(stored) && spent.as_ref() == Some(&intent.spends);
-        Ok(if claim.older().is_some_and(is_interrupted) { Recovery::Interrupted } else { Recovery::Clean })
-    }
-
-    fn adopt(&self) -> Outcome<Recovery> {
-        let path = self.record_path();
-        log::info!("adopting the answer that an interrupted process had saved");
-        // Its writer may have died before its sync: a rename must not come before the content.
-        let synced = file::open_private(&self.beside("next"))?.map_or(Ok(()), |next| next.sync_all());
-        synced
-            .and_then(|()| std::fs::rename(self.beside("next"), &path))
-            .and_then(|()| file::sync_directory(self.store().cache()))
-            .map_err(|error| unwritable(&path, &error))?;
-        Ok(Recovery::Adopted)
-    }
-
     /// Puts the room for the next record on disk. `predecessor` is the generation about to be replaced,
     /// `spends` the token about to be spent; `in_doubt` says that an interrupted run may have spent the one of the
     /// record. That is said on, whatever is spent now: a login under way may come to nothing.
     ///
     /// # Errors
-    /// `cache_unwritable`: nothing may be sent then.
+    /// `cache_unwritable`, and `unavailable` or `insecure_storage` for what lies in the way: nothing may be sent then.
     pub fn reserve(
         &self,
         mut claim: Claim,
@@ -131,24 +97,34 @@ impl<'s> Slot<'s> {
         self.store().prepare()?;
         let key = self.store().key_for_writing()?;
         self.sweep();
-        let next_path = self.beside("next");
         let carried = claim.older().filter(|_| in_doubt).cloned();
-        let intent = carried.unwrap_or_else(|| Intent::new(predecessor, spends));
-        match self.try_reserve(&mut claim, &key, &intent) {
-            Ok(next) => Ok(Reservation {
+        let fresh = Intent::new(predecessor, spends);
+        let spends = fresh.spends.clone();
+        let intent = carried.unwrap_or(fresh);
+        let keeps_intent = claim.is_kept(predecessor);
+        let apart = keeps_intent || self.keeps_next(&key, predecessor)?;
+        let announced = if keeps_intent { Ok(()) } else { claim.announce(&intent, &key, self.name()) };
+        match announced.and_then(|()| self.make_room(apart)) {
+            Ok((next_path, next)) => Ok(Reservation {
                 slot: self.clone(),
                 key,
                 next: Some(next),
                 next_path,
                 claim: Some(claim),
+                spends,
                 in_doubt,
+                apart,
+                unannounced: keeps_intent.then_some(intent),
                 displaces: false,
                 progress: Progress::Reserved,
             }),
             Err(error) => {
-                // Best effort: the failure to report is the first one.
-                let _ = file::remove(&next_path);
-                if !in_doubt {
+                let next_path = self.beside("next");
+                if !apart {
+                    // Best effort: the failure to report is the first one.
+                    let _ = file::remove(&next_path);
+                }
+                if !in_doubt && !keeps_intent {
                     claim.forget();
                 }
                 Err(unwritable(&next_path, &error))
@@ -156,11 +132,24 @@ impl<'s> Slot<'s> {
         }
     }
 
-    fn try_reserve(&self, claim: &mut Claim, key: &Key, intent: &Intent) -> io::Result<File> {
-        claim.announce(intent, key, self.name())?;
-        let next = pad(&self.beside("next"))?;
-        file::sync_directory(self.store().cache())?;
-        Ok(next)
+    fn make_room(&self, apart: bool) -> io::Result<(PathBuf, File)> {
+        let (path, file) = if apart {
+            Draft::beside(&self.record_path())?.into_parts()
+        } else {
+            let path = self.beside("next");
+            file::remove(&path)?;
+            let file = file::create_new(&path)?;
+            (path, file)
+        };
+        let reserved = padded(file).and_then(|file| {
+            file::sync_directory(self.store().cache())?;
+            Ok(file)
+        });
+        if reserved.is_err() && apart {
+            // As above.
+            let _ = file::remove(&path);
+        }
+        reserved.map(|file| (path, file))
     }
 
     /// Proves that a record can be written, without leaving anything: before a person is asked to log in.
@@ -176,23 +165,7 @@ impl<'s> Slot<'s> {
     }
 }
 
-impl Intent {
-    fn continues(&self, stored: &TokenRecord) -> bool {
-        self.predecessor == stored.clear.generation
-    }
-}
-
-fn continues(next: &TokenRecord, stored: &TokenRecord) -> bool {
-    next.clear.predecessor != NO_PREDECESSOR && next.clear.predecessor == stored.clear.generation
-}
-
-/// A new file at `path`, full of padding.
-fn pad(path: &Path) -> io::Result<File> {
-    file::remove(path)?;
-    padded(file::create_new(path)?)
-}
-
-/// The same without a name: a process that is killed meanwhile leaves nothing.
+/// Room without a name: a process that is killed meanwhile leaves nothing.
 fn unnamed_room(draft: Draft) -> io::Result<File> {
     let (path, created) = draft.into_parts();
     file::remove(&path)?;
@@ -224,26 +197,44 @@ impl Reservation<'_> {
     fn try_commit(&mut self, record: &TokenRecord) -> io::Result<()> {
         if self.progress == Progress::Reserved {
             self.write(&record::encode(&self.key, record)?)?;
+            self.enter()?;
             self.progress = Progress::Synced;
         }
         if self.progress == Progress::Synced {
             if std::mem::take(&mut self.displaces) {
-                self.displace();
+                self.slot.displace(&self.slot.record_path());
             }
             std::fs::rename(&self.next_path, self.slot.record_path())?;
             self.progress = Progress::InPlace;
         }
         file::sync_directory(self.slot.store().cache())?;
-        self.forget_intent();
+        self.conclude();
         Ok(())
     }
 
-    /// What cannot be read makes way for a token that is on disk. Where it cannot be moved it is lost, but the token
-    /// is not.
-    fn displace(&self) {
-        match self.slot.move_aside() {
-            Ok(aside) => log::warn!("the damaged record was moved to {}", aside.display()),
-            Err(error) => log::warn!("the damaged record could not be moved aside: {error}"),
+    /// What was granted takes the place of what was kept for somebody else, and is adopted from here on.
+    fn enter(&mut self) -> io::Result<()> {
+        if !self.apart {
+            return Ok(());
+        }
+        let next = self.slot.beside("next");
+        if std::fs::symlink_metadata(&next).is_ok() {
+            self.slot.displace(&next);
+        }
+        if let (Some(intent), Some(claim)) = (&self.unannounced, &mut self.claim) {
+            claim.announce(intent, &self.key, self.slot.name())?;
+            self.unannounced = None;
+        }
+        std::fs::rename(&self.next_path, &next)?;
+        (self.next_path, self.apart) = (next, false);
+        Ok(())
+    }
+
+    /// The intent goes last: it alone tells the next run what was left undone.
+    fn conclude(&mut self) {
+        match self.slot.conclude_seed(&self.spends) {
+            Err(failure) if failure.code != Code::CacheDamaged => log::warn!("{}", failure.message),
+            _ => self.forget_intent(),
         }
     }
 
@@ -280,7 +271,7 @@ impl Reservation<'_> {
         if let Err(error) = self.remove_room() {
             log::warn!("a leftover of the store could not be removed: {error}");
         }
-        if !self.in_doubt {
+        if !self.in_doubt && self.unannounced.is_none() {
             self.forget_intent();
         }
     }

@@ -162,7 +162,14 @@ pub fn peek_clear(file: &[u8]) -> Result<&str, Damage> {
     serde_json::from_slice::<ClearOnly>(file).map(|envelope| envelope.clear.get()).map_err(|_| Damage::Shape)
 }
 
-fn damage_of(file: &[u8]) -> Damage {
+/// Whether `file` is a whole envelope, of whichever key and format.
+#[must_use]
+pub fn is_envelope(file: &[u8]) -> bool {
+    serde_json::from_slice::<FormatOnly>(file).is_ok()
+}
+
+/// Why a file that could not be opened could not, as far as it tells itself.
+pub(super) fn damage_of(file: &[u8]) -> Damage {
     match serde_json::from_slice::<FormatOnly>(file) {
         Ok(FormatOnly { format }) if format > FORMAT => Damage::NewerFormat,
         _ => Damage::Shape,

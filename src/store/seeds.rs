@@ -171,6 +171,19 @@ impl Slot<'_> {
         if known == before { Ok(()) } else { self.write_seeds(&known) }
     }
 
+    /// The answer to what has this fingerprint is stored: if it was a seed, that is spent. For the owner of the claim.
+    ///
+    /// # Errors
+    /// Those of [`Slot::mark_seed`].
+    pub(super) fn conclude_seed(&self, fingerprint: &str) -> Outcome<()> {
+        let mut known = self.known_seeds()?;
+        if !known.sent.iter().any(|sent| sent == fingerprint) {
+            return Ok(());
+        }
+        known.mark(fingerprint, SeedUse::Spent);
+        self.write_seeds(&known)
+    }
+
     fn seeds_path(&self) -> PathBuf {
         self.beside("seeds")
     }

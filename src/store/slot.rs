@@ -6,7 +6,7 @@ use super::intent::Claim;
 use super::lock::LockFile;
 use super::place::Store;
 use super::record;
-use super::seal::Damage;
+use super::seal::{self, Damage};
 use super::state::StateFile;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
@@ -123,37 +123,61 @@ impl<'s> Slot<'s> {
         })
     }
 
-    /// Removes the record and what belongs to it, durable. The lock files and the registration stay.
+    /// Removes the record and what belongs to it, durable, after what was left beside it has been finished. The lock
+    /// files and the registration stay.
     ///
     /// # Errors
     /// `cache_unwritable`.
     pub fn erase(&self, claim: Claim) -> Outcome<bool> {
-        // The reserve first: left alone, it could be adopted by nobody, but it holds a token.
+        // The record first: where it cannot go nothing goes, and what stays is one story.
+        let erased = self.remove(&self.record_path())?;
         for suffix in ["next", "intent.draft"] {
             self.remove(&self.beside(suffix))?;
         }
         self.sweep();
-        let erased = self.remove(&self.record_path())?;
         self.state().forget().map_err(|error| file::unwritable(&self.beside("state"), &error))?;
+        // Before the place of the intent is given up: a first answer could be adopted while both are there.
         self.sync()?;
         claim.forget();
         Ok(erased)
     }
 
-    /// Moves a record that cannot be read to `.damaged-TIME`, for a person to look at.
+    /// Moves a record that cannot be read to `.damaged-TIME`, for a person to look at, and with it an answer beside it:
+    /// perhaps only the key is wrong.
     ///
     /// # Errors
     /// `cache_unwritable`.
     pub fn set_aside(&self, _claim: &Claim) -> Outcome<PathBuf> {
-        let aside = self.move_aside().map_err(|error| file::unwritable(&self.record_path(), &error))?;
+        let aside = self
+            .put_aside(&self.record_path())
+            .map_err(|error| file::unwritable(&self.record_path(), &error))?;
+        let next = self.beside("next");
+        if file::read_private(&next).ok().flatten().is_some_and(|content| seal::is_envelope(&content)) {
+            self.displace(&next);
+        }
         self.sync()?;
         Ok(aside)
     }
 
-    /// The same for the owner of a reservation, not durable yet.
-    pub(super) fn move_aside(&self) -> io::Result<PathBuf> {
-        let aside = self.beside(&format!("damaged-{}", clock::now()));
-        std::fs::rename(self.record_path(), &aside).map(|()| aside)
+    /// To a name that is free.
+    fn put_aside(&self, path: &Path) -> io::Result<PathBuf> {
+        let time = clock::now();
+        let is_free = |place: &PathBuf| std::fs::symlink_metadata(place).is_err();
+        let others = (2..100).map(|count| self.beside(&format!("damaged-{time}-{count}")));
+        let aside = std::iter::once(self.beside(&format!("damaged-{time}"))).chain(others).find(is_free);
+        let aside = aside.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+        std::fs::rename(path, &aside).map(|()| aside)
+    }
+
+    /// What cannot be read makes way for a token that is on disk. Where it cannot be moved it is lost, but the token
+    /// is not.
+    pub(super) fn displace(&self, path: &Path) {
+        match self.put_aside(path) {
+            Ok(aside) => {
+                log::warn!("{} could not be read and was moved to {}", path.display(), aside.display());
+            }
+            Err(error) => log::warn!("{} could not be moved aside: {error}", path.display()),
+        }
     }
 
     /// Takes away what killed processes have left of the record, of what lies beside it, and of the key.

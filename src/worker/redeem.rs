@@ -13,7 +13,8 @@ use crate::oauth::grant::Answer;
 use crate::oauth::url::origin_of;
 use crate::store::intent::Claim;
 use crate::store::lock::Held;
-use crate::store::reserve::{Recovery, Reservation};
+use crate::store::recover::Recovery;
+use crate::store::reserve::Reservation;
 use crate::store::state::{Asker, NonceFor, Unexplained};
 use crate::store::{Slot, record};
 use crate::token::{NO_PREDECESSOR, TokenRecord};
@@ -126,7 +127,13 @@ impl<'a> Redemption<'a> {
         if stored.is_none() && self.slot.store().key().is_err() {
             return Ok(Recovery::Clean);
         }
-        self.slot.recover(claim, &self.slot.store().key()?, stored)
+        match (self.slot.recover(claim, &self.slot.store().key()?, stored), &self.job.task) {
+            // A login spends nothing that is stored, and leaves what it cannot read until it is granted.
+            (Err(failure), Task::Exchange { .. }) if failure.code == Code::CacheDamaged => {
+                Ok(Recovery::Clean)
+            }
+            (recovery, _) => recovery,
+        }
     }
 
     fn redeem(mut self, ready: Ready, tell: &dyn Fn(&Message)) {
@@ -221,23 +228,27 @@ impl<'a> Redemption<'a> {
             persisted,
         };
         if reservation.commit(record).is_ok() {
-            self.slot.state().update(crate::store::state::State::succeed);
             if plan.request.client.dynamic {
                 // A refusal of the client that has passed is forgotten.
                 self.mark_client(plan, false);
             }
-            binding::keep_home(&self.job.server, self.slot, &self.held, &record.clear);
-            if let Some(seed) = &plan.seed {
-                seed.over(self.slot, &self.held);
-            }
-            log::info!("generation {} is saved", record.clear.generation);
+            self.is_saved(record);
             let message = done(true);
             drop(reservation);
             drop(self);
             return tell(&message);
         }
         tell(&done(false));
-        save_late(&mut reservation, record);
+        if save_late(&mut reservation, record) {
+            self.is_saved(record);
+        }
+    }
+
+    /// At once or late. What must not be lost with this process is the last step of the commit itself.
+    fn is_saved(&self, record: &TokenRecord) {
+        self.slot.state().update(crate::store::state::State::succeed);
+        binding::keep_home(&self.job.server, self.slot, &self.held, &record.clear);
+        log::info!("generation {} is saved", record.clear.generation);
     }
 
     /// A complete answer that spent nothing leaves the seed as it was, unless a try may have taken effect.
@@ -338,12 +349,13 @@ fn generation_of(record: Option<&TokenRecord>) -> &str {
     record.map_or(NO_PREDECESSOR, |record| &record.clear.generation)
 }
 
-fn save_late(reservation: &mut Reservation, record: &TokenRecord) {
+fn save_late(reservation: &mut Reservation, record: &TokenRecord) -> bool {
     let limit = Instant::now() + SAVING_LIMIT;
     while Instant::now() < limit {
         thread::sleep(SAVING_PAUSE);
         if reservation.commit(record).is_ok() {
-            return;
+            return true;
         }
     }
+    false
 }

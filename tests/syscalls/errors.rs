@@ -15,7 +15,7 @@ const fn fail_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str, what:
 }
 
 /// Ways in which the room for the next record cannot be had.
-const NO_ROOM: [Inject; 12] = [
+const NO_ROOM: [Inject; 13] = [
     fail_at(OPEN, LOCK, "1", "error=EROFS"),
     fail_at("flock", LOCK, "1", "error=ENOLCK"),
     fail_at(OPEN, DRAFT, "1", "error=EROFS"),
@@ -23,7 +23,8 @@ const NO_ROOM: [Inject; 12] = [
     fail_at(SYNC, DRAFT, "1", "error=EIO"),
     fail_at(RENAME, DRAFT, "1", "error=EACCES"),
     fail_at(OPEN, NEXT, "2", "error=EMFILE"),
-    fail_at(OPEN, NEXT, "2", "error=EDQUOT"),
+    fail_at(OPEN, NEXT, "3", "error=EMFILE"),
+    fail_at(OPEN, NEXT, "3", "error=EDQUOT"),
     fail_at("write", NEXT, "1", "error=ENOSPC"),
     fail_at("write", NEXT, "1", "error=EFBIG"),
     fail_at(SYNC, NEXT, "1", "error=EIO"),
@@ -47,6 +48,18 @@ fn without_room_for_the_next_record_nothing_is_sent_case_72() {
     // What this machine could not do for one caller is nobody else's failure.
     sandbox.refresh().succeeds();
     assert_eq!((server.refreshes().len(), server.reuses()), (1, 0));
+}
+
+#[test]
+fn a_run_without_room_does_not_hide_that_an_earlier_one_was_interrupted_case_72() {
+    let server = server(3600);
+    let sandbox = Sandbox::logged_in(&server);
+    refresh_with(&sandbox, fail_at("write", NEXT, "2", "signal=KILL")).fails("unavailable", 75);
+    let requests = server.refreshes().len();
+    refresh_with(&sandbox, fail_at("write", NEXT, "1", "error=ENOSPC")).fails("cache_unwritable", 75);
+    assert_eq!(server.refreshes().len(), requests);
+    let refused = sandbox.refresh().fails("interaction_required", 4);
+    assert!(refused.stderr.contains("a previous refresh was interrupted"), "{refused:?}");
 }
 
 /// The answered token is the stored one, it cost one request, and nothing is left over.

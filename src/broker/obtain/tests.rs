@@ -18,6 +18,8 @@ struct Scripted {
     /// What another process has saved by the time its lock comes to us.
     comes_with_the_lock: RefCell<Option<TokenRecord>>,
     shared: Option<Failure>,
+    /// Whether a process that died has saved a first answer.
+    saved: Cell<bool>,
     seed: Seed,
 }
 
@@ -62,6 +64,7 @@ fn vault(record: Option<TokenRecord>, redemptions: Vec<Redemption>) -> Scripted 
         arrives: RefCell::new(None),
         comes_with_the_lock: RefCell::new(None),
         shared: None,
+        saved: Cell::new(false),
         seed: Seed::None,
     }
 }
@@ -81,6 +84,10 @@ impl Vault for Scripted {
             *self.record.borrow_mut() = Some(record);
         }
         Ok(self.lock_free.get().then_some(()))
+    }
+
+    fn has_saved(&self, record: Option<&TokenRecord>) -> bool {
+        record.is_none() && self.saved.get()
     }
 
     fn shared_failure(&self, _generation: &str) -> Option<Failure> {
@@ -260,4 +267,14 @@ fn a_spent_seed_needs_a_person_and_says_so() {
 fn nobody_logged_in_needs_a_person() {
     let failure = obtain(&vault(None, vec![]), &wish(), soon()).unwrap_err();
     assert_eq!(failure.code, Code::InteractionRequired);
+}
+
+#[test]
+fn what_a_process_that_died_has_saved_comes_before_any_word_about_a_login() {
+    let vault = Scripted { seed: Seed::Spent("spent".into()), ..vault(None, vec![Redemption::Succeeds]) };
+    vault.saved.set(true);
+    let shared = Failure::new(Code::Unavailable, "a moment ago");
+    let vault = Scripted { shared: Some(shared), ..vault };
+    let answer = obtain(&vault, &wish(), soon()).unwrap();
+    assert_eq!((answer.source, vault.requests.get()), (Source::Refreshed, 1));
 }

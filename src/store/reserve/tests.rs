@@ -1,7 +1,8 @@
 use super::*;
 use crate::failure::Code;
+use crate::store::recover::Recovery;
 use crate::store::testing::Folder;
-use crate::token::samples;
+use crate::token::{NO_PREDECESSOR, samples};
 
 fn held(slot: &Slot) -> Held {
     slot.token_lock().try_take().unwrap().unwrap()
@@ -127,7 +128,9 @@ fn an_erased_login_does_not_come_back() {
     let store = folder.store();
     let slot = Slot::new(&store, "demo");
     die_before_rename(&slot, &samples::record("demo"), NO_PREDECESSOR);
+    slot.erase(claim(&slot)).unwrap();
     assert_eq!(recovery(&slot, None), Recovery::Clean);
+    die_before_rename(&slot, &samples::record("demo"), NO_PREDECESSOR);
     let mut none = samples::record("demo");
     none.clear.generation = NO_PREDECESSOR.into();
     assert_ne!(recovery(&slot, Some(&none)), Recovery::Adopted);
