@@ -54,9 +54,12 @@ fn passes(server: &OAuthServer, sandbox: &Sandbox, fault: &Fault, expected: Outc
     ran
 }
 
-/// An answer that does not come from the server itself, or that begins as a success and is thrown away.
+/// An answer of a server that failed or of a gateway, or one that begins as a success and is thrown away.
 fn leaves_a_doubt(fault: &Fault) -> bool {
-    matches!(fault, Fault::Status { code: 502 | 504 | 520 | 524, .. } | Fault::BigBody(_) | Fault::Endless)
+    matches!(
+        fault,
+        Fault::Status { code: 500 | 502 | 504 | 520 | 524, .. } | Fault::BigBody(_) | Fault::Endless
+    )
 }
 
 #[test]
@@ -196,18 +199,18 @@ fn a_connection_that_is_lost_twice_is_remembered_until_it_is_answered() {
 }
 
 #[test]
-fn a_gateway_that_gives_up_before_the_server_acted_costs_nothing_case_44() {
+fn a_server_that_fails_or_whose_gateway_gives_up_before_it_acted_costs_nothing_case_44() {
     let server = server(3600);
     let sandbox = Sandbox::logged_in(&server);
-    for code in [502, 504, 520, 524] {
+    for code in [500, 502, 504, 520, 524] {
         let ran = passes(&server, &sandbox, &Fault::html(code), THREE_TRIES);
         assert!(ran.stderr.contains("whether it has acted is not known"), "{ran:?}");
     }
 }
 
 #[test]
-fn a_gateway_that_gives_up_after_the_server_acted_is_told_as_interrupted_case_51() {
-    for code in [502, 504] {
+fn a_server_that_fails_or_whose_gateway_gives_up_after_it_acted_is_told_as_interrupted_case_51() {
+    for code in [500, 502, 504] {
         let (server, sandbox) = expired();
         server.fault(Endpoint::Refresh, Fault::html(code).after_commit(), Times::Next(1));
         let refused = sandbox.run(&["get", "demo"]).fails("interaction_required", 4);

@@ -198,8 +198,8 @@ pub enum Answer {
     Transient(Failure),
     /// A refresh token was refused without a word: that proves nothing, and the same request at once brings nothing.
     Unexplained(Failure),
-    /// A gateway answered for a server that did not: nobody knows whether the request took effect. It may be
-    /// tried later.
+    /// A server failed, or a gateway answered for one that did not: nobody knows whether the request took effect. It
+    /// may be tried later.
     Unclear(Failure),
     /// The connection was lost after the request may have been received: nobody knows whether it took
     /// effect.

@@ -59,7 +59,8 @@ impl<'a> Judge<'a> {
             429 => Answer::Transient(self.later(reply)),
             400..=499 => self.refusal(reply),
             300..=399 => self.transient(reply, "answered with a redirect, which is not followed"),
-            status if is_of_a_gateway(status) => self.unclear(reply),
+            500 => self.unclear(reply, "failed"),
+            status if is_of_a_gateway(status) => self.unclear(reply, "did not answer the gateway before it"),
             _ => self.transient(reply, "could not answer"),
         }
     }
@@ -226,9 +227,10 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn unclear(&self, reply: &Reply) -> Answer {
+    /// It may have failed before it acted, or after.
+    fn unclear(&self, reply: &Reply, what: &str) -> Answer {
         let message = format!(
-            "{} did not answer the gateway before it (HTTP {}); whether it has acted is not known, try again later",
+            "{} {what} (HTTP {}); whether it has acted is not known, try again later",
             self.endpoint(),
             reply.status
         );
