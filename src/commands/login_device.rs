@@ -175,8 +175,11 @@ impl Login<'_> {
 
     fn finish(self, vault: &StoreVault, opening: Opening, deadline: Instant) -> Outcome<Answer> {
         let end = self.end.map_or(deadline, |end| deadline.min(end));
-        self.show(opening, end);
         let mut interval = Duration::from_secs(self.codes.interval);
+        if Instant::now().checked_add(interval).is_none_or(|first| first >= end) {
+            return Err(self.never_asked(end));
+        }
+        self.show(opening, end);
         loop {
             log::info!("{}: the server is asked in {} s", self.session.server.name, interval.as_secs());
             if Instant::now().checked_add(interval).is_none_or(|next| next >= end) {
@@ -241,6 +244,18 @@ impl Login<'_> {
                 }
             }
         }
+    }
+
+    /// A person who enters the code would wait for nothing.
+    fn never_asked(&self, end: Instant) -> Failure {
+        let (name, pause) = (&self.session.server.name, self.codes.interval);
+        let left = end.saturating_duration_since(Instant::now()).as_secs();
+        let text = format!(
+            "the authorization server wants to be asked every {pause} s, and the login ends in {left} s; run \
+             `mcp-credential login {name} --no-device` for a login with a browser, or give more time with `--timeout` \
+             where the code lasts that long"
+        );
+        Failure::new(Code::Deadline, text).of_server(name)
     }
 
     fn timed_out(&self) -> Failure {

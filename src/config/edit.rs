@@ -185,7 +185,10 @@ fn set_url(members: &mut Members, url: &str, name: &str) -> Outcome<()> {
         Some((_, Node::Text(old))) if same_server(old, url) => {}
         Some((_, old)) => {
             let old = match old {
-                Node::Text(old) if server_url(old).is_ok() => format!(", {}", one_line(old)),
+                // Without its query, which may hold more than a message should.
+                Node::Text(old) if server_url(old).is_ok() => {
+                    format!(", {}", one_line(old.split('?').next().unwrap_or_default()))
+                }
                 _ => String::new(),
             };
             let text = format!(

@@ -140,12 +140,15 @@ fn requests(merged: &mut Merged, server: &mut Server) -> Outcome<()> {
     Ok(())
 }
 
-/// RFC 8707, section 2: an absolute URI of any scheme, such as Entra ID's `api://…`, without a fragment.
+/// RFC 8707, section 2: an absolute URI of any scheme, such as Entra ID's `api://…`, without a fragment. Servers from
+/// before it know resources by bare identifiers.
 fn resource(text: &str) -> Result<ResourceParameter, String> {
     if text.is_empty() {
         return Ok(ResourceParameter::Omitted);
     }
-    absolute_uri(text).map(|()| ResourceParameter::Exactly(text.to_owned())).map_err(|problem| {
+    let is_bare = text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c));
+    let judged = if is_bare { Ok(()) } else { absolute_uri(text) };
+    judged.map(|()| ResourceParameter::Exactly(text.to_owned())).map_err(|problem| {
         format!("is no absolute URI: {problem}; correct it, or set it to \"\" to leave it out")
     })
 }

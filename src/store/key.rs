@@ -50,7 +50,7 @@ impl Key {
     pub fn load(source: &KeySource, path: &Path) -> Outcome<Self> {
         match source {
             KeySource::Value(text) => Self::decode(text),
-            KeySource::File => Self::read(path)?.ok_or_else(|| lost(path, "is missing", "")),
+            KeySource::File => Self::read(path)?.ok_or_else(|| lost(path, "is missing", OR_VARIABLE)),
         }
     }
 
@@ -69,7 +69,9 @@ impl Key {
             let needed = records_exist()?;
             match Self::read(path)? {
                 Some(key) => return Ok(key),
-                None if needed => return Err(lost(path, "is missing, but records sealed with it exist", "")),
+                None if needed => {
+                    return Err(lost(path, "is missing, but records sealed with it exist", OR_VARIABLE));
+                }
                 None => create(path).map_err(|error| unwritable(path, &error))?,
             }
         }
@@ -81,7 +83,7 @@ impl Key {
         let content = Zeroizing::new(content);
         Self::from_bytes(&content)
             .map(Some)
-            .ok_or_else(|| lost(path, "does not hold 32 bytes", "delete it, "))
+            .ok_or_else(|| lost(path, "does not hold 32 bytes", "or delete it, "))
     }
 
     fn decode(text: &Secret) -> Outcome<Self> {
@@ -121,12 +123,15 @@ fn write_and_link(draft: &mut Draft, path: &Path, bytes: &[u8]) -> io::Result<()
     }
 }
 
-/// `first` is what has to go before a new one can be made.
-fn lost(path: &Path, what: &str, first: &str) -> Failure {
+/// What is to be done about a file that is not there.
+const OR_VARIABLE: &str = "set `MCP_CREDENTIAL_KEY` again if that is what sealed them, or ";
+
+/// `next` leads to what helps without the key: what else may, and what has to go before a new one can be made.
+fn lost(path: &Path, what: &str, next: &str) -> Failure {
     Failure::new(
         Code::CacheDamaged,
         format!(
-            "the key file {} {what}; put it back from a backup, or {first}run `mcp-credential erase NAME --scope all` for each server and log in again",
+            "the key file {} {what}; put it back from a backup, {next}run `mcp-credential erase NAME --scope all` for each server and log in again",
             path.display()
         ),
     )

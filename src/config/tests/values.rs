@@ -176,9 +176,14 @@ fn an_empty_text_is_refused_except_as_resource() {
 }
 
 #[test]
-fn a_resource_is_an_absolute_uri_of_any_scheme_without_a_fragment() {
+fn a_resource_is_an_absolute_uri_without_a_fragment_or_a_bare_identifier() {
     let exactly = |uri: &str| ResourceParameter::Exactly(uri.to_owned());
-    for uri in ["https://r.example", "api://0f1e-2d3c/mcp", "urn:example:mcp"] {
+    for uri in [
+        "https://r.example",
+        "api://0f1e-2d3c/mcp",
+        "urn:example:mcp",
+        "00000003-0000-0000-c000-000000000000",
+    ] {
         for block in
             [format!(r#"{{"resource":"{uri}"}}"#), format!(r#"{{"extraParams":{{"resource":"{uri}"}}}}"#)]
         {
@@ -190,7 +195,7 @@ fn a_resource_is_an_absolute_uri_of_any_scheme_without_a_fragment() {
     for bad in [
         "not a uri#frag",
         "https://r.example/#x",
-        "mcp",
+        "mcp/x",
         "https://r.exämple",
         "https://r.example\\\\@b.example",
     ] {

@@ -31,11 +31,24 @@ pub(super) enum Verdict<T> {
 
 /// What a fault at one place means for the places after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterFault {
+pub(super) enum AfterFault<'a> {
     /// They may be used: they are of the same issuer, whose identity is checked.
     GoOn,
-    /// They are not looked at: they could say something else than the one that is out of order.
-    Stop,
+    /// They are not looked at: they could say something else than the one that is out of order. But gateways say 502
+    /// of whatever they have no way to, so that counts only of a place that somebody has named.
+    Stop {
+        /// That place.
+        named: Option<&'a Url>,
+    },
+}
+
+impl AfterFault<'_> {
+    fn stops_at(self, place: &Url, status: Option<u16>) -> bool {
+        match self {
+            Self::GoOn => false,
+            Self::Stop { named } => status != Some(502) || named == Some(place),
+        }
+    }
 }
 
 /// A search that found nothing.
@@ -83,7 +96,16 @@ enum Place {
     Empty(String),
     /// There is no document to be had, which says nothing of whether there is one.
     Closed(String),
-    Faulty(String, Option<u64>),
+    Faulty(String, Fault),
+}
+
+/// What came with a fault.
+#[derive(Default)]
+struct Fault {
+    /// The HTTP status, where it is that of a fault.
+    status: Option<u16>,
+    /// How long to wait, in seconds.
+    retry_after: Option<u64>,
 }
 
 /// Goes through `places` in order. The inner error is a search that found nothing.
@@ -93,7 +115,7 @@ enum Place {
 pub(super) fn first<T>(
     story: &Story,
     places: &[Url],
-    after_fault: AfterFault,
+    after_fault: AfterFault<'_>,
     judge: impl Fn(Document) -> Verdict<T>,
 ) -> Outcome<Result<T, Nothing>> {
     let mut nothing = Nothing::default();
@@ -113,10 +135,10 @@ pub(super) fn first<T>(
             },
             Place::Empty(why) => nothing.note(place, &why),
             Place::Closed(why) => nothing.doubt(place, &why),
-            Place::Faulty(why, wait) => {
+            Place::Faulty(why, Fault { status, retry_after }) => {
                 nothing.doubt(place, &why);
-                nothing.fault.get_or_insert_with(|| unavailable(place, &why).retry_after(wait));
-                if after_fault == AfterFault::Stop {
+                nothing.fault.get_or_insert_with(|| unavailable(place, &why).retry_after(retry_after));
+                if after_fault.stops_at(place, status) {
                     break;
                 }
             }
@@ -130,7 +152,7 @@ fn look(story: &Story, place: &Url) -> Outcome<Place> {
         Ok(reply) => Ok(read(&reply)),
         Err(Transport::TooLarge(reply)) => Ok(match reply.status {
             429 | 500.. => read(&reply),
-            _ => Place::Faulty("the document is too large".to_owned(), None),
+            _ => Place::Faulty("the document is too large".to_owned(), Fault::default()),
         }),
         Err(fault) => Err(unavailable(place, &fault.to_string())),
     }
@@ -142,7 +164,8 @@ fn read(reply: &Reply) -> Place {
         status @ (404 | 405 | 410) => Place::Empty(format!("HTTP {status}")),
         status @ 300..=399 => Place::Closed(format!("HTTP {status}, a redirect, which is not followed")),
         status @ (429 | 500..) => {
-            Place::Faulty(format!("HTTP {status}"), reply.retry_after(crate::clock::now()))
+            let retry_after = reply.retry_after(crate::clock::now());
+            Place::Faulty(format!("HTTP {status}"), Fault { status: Some(status), retry_after })
         }
         status => Place::Closed(format!("HTTP {status}")),
     }
@@ -158,11 +181,14 @@ fn document(reply: &Reply) -> Place {
     if !is_json && !text.starts_with(['{', '[']) {
         return Place::Empty("a page and no JSON".to_owned());
     }
+    if text.is_empty() || text.starts_with('<') {
+        return Place::Closed("a page that is called JSON".to_owned());
+    }
     // An object that is nested too deeply to be read is no better than half of one.
     let is_whole = !text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok();
     match (is_whole, is_json || text.starts_with('{')) {
         (true, _) => Place::Closed("another JSON document".to_owned()),
-        (false, true) => Place::Faulty("broken JSON".to_owned(), None),
+        (false, true) => Place::Faulty("broken JSON".to_owned(), Fault::default()),
         (false, false) => Place::Closed("no JSON, although it begins so".to_owned()),
     }
 }

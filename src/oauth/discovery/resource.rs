@@ -44,7 +44,9 @@ pub(super) struct Heard {
 pub(super) fn find(story: &Story, challenge: Option<&Challenge>) -> Outcome<Heard> {
     let configured = story.server.metadata_url.is_some();
     let places = places(story, challenge)?;
-    let nothing = match first(story, &places, AfterFault::Stop, |document| judge(story, &document))? {
+    let is_named = configured || challenge.is_some_and(|challenge| challenge.resource_metadata.is_some());
+    let after_fault = AfterFault::Stop { named: places.first().filter(|_| is_named) };
+    let nothing = match first(story, &places, after_fault, |document| judge(story, &document))? {
         Ok(published) => {
             let doubts = vec!["its resource metadata names no authorization server".to_owned()];
             return Ok(Heard { published: Some(published), doubts });

@@ -47,9 +47,11 @@ fn certificate(fault: &CertificateError, bundle: Option<&str>) -> (&'static str,
         C::Revoked => ("its TLS certificate has been revoked", "let the server have a new one"),
         // RFC 5280, section 4.2.1.3 and 4.2.1.12: what a certificate may be used for.
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => NOT_FOR_SERVERS,
-        C::UnsupportedSignatureAlgorithmContext { .. }
-        | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
-        | C::BadSignature => (
+        // It is compared with the key of whatever authority has the name that it gives.
+        C::BadSignature | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            return imposter(bundle);
+        }
+        C::UnsupportedSignatureAlgorithmContext { .. } => (
             "its TLS certificate, or one above it, is signed in a way that is not accepted here",
             "the keys must be ECDSA P-256 or P-384, Ed25519, or RSA from 2048 bits on, and the digest SHA-256 or longer",
         ),
@@ -89,6 +91,12 @@ fn of_library(text: &str) -> (&'static str, &'static str) {
         ),
         _ => UNKNOWN,
     }
+}
+
+fn imposter(bundle: Option<&str>) -> (&'static str, String) {
+    let reason = "its TLS certificate, or one above it, is not signed with the key of the authority of that name that is \
+                  trusted here";
+    (reason, format!("{}; an older one of the same name has to go from there", unknown(bundle).1))
 }
 
 fn unknown(bundle: Option<&str>) -> (&'static str, String) {

@@ -21,7 +21,8 @@ const CODE_GRANT: &str = "authorization_code";
 pub(super) fn check(order: &Order, fields: &Map<String, Value>) -> Result<(), String> {
     let grants = said(fields, "grant_types");
     // A login on another device that comes to nothing goes on with a browser.
-    let lacks_grant = |grant| !grants.is_empty() && !grants.contains(&grant);
+    let each = || grants.iter().flat_map(|text| text.split_whitespace());
+    let lacks_grant = |grant: &str| !grants.is_empty() && !each().any(|one| one.eq_ignore_ascii_case(grant));
     if lacks_grant(CODE_GRANT) && (!order.for_devices || lacks_grant(DEVICE_CODE)) {
         return Err(format!("its `grant_types` are {}, without `{}`", listed(&grants), needed(order)));
     }
@@ -33,7 +34,10 @@ pub(super) fn check(order: &Order, fields: &Map<String, Value>) -> Result<(), St
         return Err(format!("its `response_types` are {}, without `code`", listed(&responses)));
     }
     let uris = said(fields, "redirect_uris");
-    let is_asked = |uri: &&str| order.redirect_uris.iter().any(|asked| plain(asked) == plain(uri));
+    // One that is no URL, such as `http://127.0.0.1:*/callback`, is a pattern of the server's own.
+    let is_asked = |uri: &&str| {
+        Url::parse(uri).is_err() || order.redirect_uris.iter().any(|asked| plain(asked) == plain(uri))
+    };
     if !uris.is_empty() && !uris.iter().any(is_asked) {
         let asked: Vec<&str> = order.redirect_uris.iter().map(String::as_str).collect();
         return Err(format!("its `redirect_uris` are {}, without {}", listed(&uris), listed(&asked)));

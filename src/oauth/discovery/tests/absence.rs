@@ -43,7 +43,7 @@ fn endpoints_are_guessed_where_every_place_says_that_nothing_is_there_rule_7() {
 }
 
 /// Answers that say nothing of what is at a place, and what is told of them.
-const DOUBTS: [(u16, &str, &str, &str); 12] = [
+const DOUBTS: [(u16, &str, &str, &str); 14] = [
     (400, "text/plain", "", "HTTP 400"),
     (401, "text/plain", "", "HTTP 401"),
     (403, "text/html", "<html>blocked", "HTTP 403"),
@@ -51,6 +51,8 @@ const DOUBTS: [(u16, &str, &str, &str); 12] = [
     (204, "text/plain", "", "HTTP 204"),
     (302, "text/plain", "", "HTTP 302, a redirect"),
     (307, "text/plain", "", "HTTP 307, a redirect"),
+    (200, "application/json", "<html>", "a page that is called JSON"),
+    (200, "Application/JSON; charset=utf-8", "", "a page that is called JSON"),
     (200, "application/json", "null", "another JSON document"),
     (200, "text/html", "[]", "another JSON document"),
     (200, "text/plain", "[ not found", "no JSON"),
@@ -126,10 +128,9 @@ fn broken_json_is_a_fault_of_the_server_and_no_missing_document_case_18() {
     for (kind, body) in [
         ("application/json", "{\"resource\":\"BASE/mcp\",\"authoriz"),
         ("text/html", "\u{feff} {\"resource\":"),
-        ("Application/JSON; charset=utf-8", ""),
+        ("Application/JSON; charset=utf-8", "{"),
         ("application/problem+json", "[[["),
         ("application/json", deep),
-        ("application/json", "<html>"),
     ] {
         for place in [BELOW, OAUTH] {
             let server = asked(move |target| (target == place).then(|| plain(200, kind, body)));
@@ -168,6 +169,22 @@ fn a_fault_at_a_place_of_the_resource_metadata_is_not_made_good_by_the_next_plac
     let named = challenge(Some("/named"), None);
     refused(discover(testing::http(), &at(&server, "/mcp"), Some(&named)), Code::Unavailable, "/named");
     assert_eq!(server.lines(), ["GET /named"]);
+}
+
+#[test]
+fn a_gateway_that_has_no_way_to_a_place_which_nobody_named_leaves_the_next_one_rule_2() {
+    let answers = |target: &str| match target {
+        RESOURCE => Some(json(200, &resource(""))),
+        OAUTH => Some(metadata()),
+        BELOW | "/named" => Some(plain(502, "text/html", "<html>Bad Gateway</html>")),
+        _ => None,
+    };
+    run(&at(&asked(answers), "/mcp")).unwrap();
+    let named = challenge(Some("/named"), None);
+    let outcome = discover(testing::http(), &at(&asked(answers), "/mcp"), Some(&named));
+    refused(outcome, Code::Unavailable, "HTTP 502");
+    let nowhere = asked(|_| Some(plain(502, "text/html", "<html>Bad Gateway</html>")));
+    refused(run(&at(&nowhere, "/mcp")), Code::Unavailable, "HTTP 502");
 }
 
 #[test]
