@@ -3,8 +3,9 @@
 use super::bound;
 use super::call::{Call, Typed};
 use super::interact::Asker;
+use super::login_flow;
 use super::session::Session;
-use crate::broker::{Answer, Source, Vault, Wish};
+use crate::broker::{Answer, Source, Wish};
 use crate::cli::{Format, GetArgs, VerifyArg};
 use crate::config::Environment;
 use crate::failure::Outcome;
@@ -35,7 +36,7 @@ fn answer(session: &Session, call: &Call, args: &GetArgs) -> Outcome<Answer> {
         .challenged(challenge);
     // Only what a request object says of a token is compared with the stored one.
     let about_stored = args.token.request.is_some();
-    let stored = if about_stored { vault.peek()? } else { None };
+    let stored = if about_stored { login_flow::stored(session, &vault, deadline)? } else { None };
     let wish = session.wish_of(call, stored.as_ref());
     let asker = Asker { session, vault: &vault, challenge, typed: args.token.interactive, deadline };
     let getting = Getting { asker, args, slot: &slot };

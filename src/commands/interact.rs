@@ -35,7 +35,12 @@ impl Asker<'_> {
     /// `interaction_required` or `insufficient_scope` where only a person can help and no login may start; what a
     /// renewal or a login failed with.
     pub fn token(&self, wish: &Wish) -> Outcome<Answer> {
-        match obtain(self.vault, wish, self.deadline) {
+        let mut outcome = obtain(self.vault, wish, self.deadline);
+        if matches!(&outcome, Err(failure) if failure.code == Code::CacheDamaged) {
+            login_flow::stored(self.session, self.vault, self.deadline)?;
+            outcome = obtain(self.vault, wish, self.deadline);
+        }
+        match outcome {
             Err(failure) if failure.code.wants_login() && !failure.without_login => {
                 self.or_refuse(wish, failure)
             }

@@ -327,6 +327,24 @@ pub(super) fn finish_left(session: &Session, vault: &StoreVault, deadline: Insta
     }
 }
 
+/// The stored record. One that cannot be read makes way for an answer that was saved to take its place.
+///
+/// # Errors
+/// Those of [`Slot::peek`](crate::store::Slot::peek), and of [`finish_left`].
+pub(super) fn stored(
+    session: &Session,
+    vault: &StoreVault,
+    deadline: Instant,
+) -> Outcome<Option<TokenRecord>> {
+    match vault.peek() {
+        Err(failure) if failure.code == Code::CacheDamaged && vault.has_saved(None) => {
+            finish_left(session, vault, deadline)?;
+            vault.peek()
+        }
+        stored => stored,
+    }
+}
+
 /// The token lock, after whoever refreshes the old token.
 ///
 /// # Errors

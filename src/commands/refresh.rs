@@ -3,8 +3,9 @@
 use super::bound;
 use super::call::{Call, Typed};
 use super::interact::Asker;
+use super::login_flow;
 use super::session::Session;
-use crate::broker::{Answer, Source, Vault, Wish};
+use crate::broker::{Answer, Source, Wish};
 use crate::cli::{RefreshArgs, TokenArgs};
 use crate::clock;
 use crate::config::Environment;
@@ -39,7 +40,7 @@ fn answer(session: &Session, call: &Call, args: &TokenArgs) -> Outcome<Answer> {
     let challenge = call.request.challenge();
     let vault = StoreVault::new(&slot, &session.server, &session.loaded.machine.network, session.environment)
         .challenged(challenge);
-    let record = vault.peek()?;
+    let record = login_flow::stored(session, &vault, deadline)?;
     let wish = session.wish_of(call, record.as_ref());
     // Who names a token, or wants more scopes, means that and no more.
     let good = call.request.blames_proof();

@@ -201,9 +201,7 @@ impl Reservation<'_> {
             self.progress = Progress::Synced;
         }
         if self.progress == Progress::Synced {
-            if std::mem::take(&mut self.displaces) {
-                self.slot.displace(&self.slot.record_path());
-            }
+            self.displace_record();
             std::fs::rename(&self.next_path, self.slot.record_path())?;
             self.progress = Progress::InPlace;
         }
@@ -212,11 +210,13 @@ impl Reservation<'_> {
         Ok(())
     }
 
-    /// What was granted takes the place of what was kept for somebody else, and is adopted from here on.
+    /// What was granted takes the place of what was kept for somebody else, and is adopted from here on. The record
+    /// goes first: without its successor beside it, its owner would spend its token once more.
     fn enter(&mut self) -> io::Result<()> {
         if !self.apart {
             return Ok(());
         }
+        self.displace_record();
         let next = self.slot.beside("next");
         if std::fs::symlink_metadata(&next).is_ok() {
             self.slot.displace(&next);
@@ -228,6 +228,12 @@ impl Reservation<'_> {
         std::fs::rename(&self.next_path, &next)?;
         (self.next_path, self.apart) = (next, false);
         Ok(())
+    }
+
+    fn displace_record(&mut self) {
+        if std::mem::take(&mut self.displaces) {
+            self.slot.displace(&self.slot.record_path());
+        }
     }
 
     /// The intent goes last: it alone tells the next run what was left undone.

@@ -73,6 +73,9 @@ impl<'a> Redemption<'a> {
         }
         match self.recover(&claim, stored.as_ref())? {
             Recovery::Adopted => {
+                if let Ok(Some(adopted)) = self.slot.peek() {
+                    binding::keep_home(&self.job.server, self.slot, &self.held, &adopted.clear);
+                }
                 claim.forget();
                 return Ok(None);
             }

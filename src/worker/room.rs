@@ -1,22 +1,22 @@
-//! Whether the record that an answer makes could be read back: judged before anything is sent, since what was spent for
-//! an answer that cannot be kept is lost.
+//! Whether the record that an answer makes fits into its reserve: judged before anything is sent, since what was spent
+//! for an answer that cannot be kept is lost.
 //!
 //! What servers say is bounded where it is read, so what is too long here is a text of the configuration.
 
 use crate::failure::{Code, Failure, Outcome};
-use crate::store::file::SIZE_LIMIT;
+use crate::store::reserve::RESERVE_BYTES;
 use crate::token::Clear;
 
 /// What an answer may add, sealed, written in base64 and escaped: two tokens of 32 KiB, a key, and 8 KiB of scopes.
-const ANSWER: u64 = 160 * 1024;
+const ANSWER: usize = 148 * 1024;
 
 /// Refuses to ask for a token whose record would hold `clear`, where that leaves no room for the answer.
 ///
 /// # Errors
 /// `config_invalid`.
 pub(super) fn check(clear: &Clear) -> Outcome<()> {
-    let size = serde_json::to_vec(clear).map_or(u64::MAX, |json| json.len() as u64);
-    if size.saturating_add(ANSWER) <= SIZE_LIMIT {
+    let size = serde_json::to_vec(clear).map_or(usize::MAX, |json| json.len());
+    if size.saturating_add(ANSWER) <= RESERVE_BYTES {
         return Ok(());
     }
     let text = format!(
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_read_back_is_refused_before_anything_is_sent() {
-        let long = Clear { resource: Some("r".repeat(400 * 1024)), ..samples::clear(0, None) };
+        let long = Clear { resource: Some("r".repeat(80 * 1024)), ..samples::clear(0, None) };
         let refused = check(&long).unwrap_err();
         assert_eq!((refused.code, refused.server.as_deref()), (Code::ConfigInvalid, Some("demo")));
         assert!(refused.message.len() < 500, "{refused}");

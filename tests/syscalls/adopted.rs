@@ -152,6 +152,53 @@ fn a_login_that_was_begun_anew_over_one_that_has_ended_is_adopted_by_a_get_case_
 }
 
 #[test]
+fn a_login_over_a_record_that_cannot_be_read_is_taken_up_by_the_next_call_case_74() {
+    let get = ["get", "demo", "--timeout", "60"];
+    for verb in [&get[..], &["refresh", "demo", "--timeout", "60"]] {
+        let server = serve(Settings::default());
+        let sandbox = Sandbox::logged_in(&server);
+        fs::write(sandbox.record(), "junk").unwrap();
+        sandbox.run(&get).fails("cache_damaged", 5);
+        let fault = kill_at(RENAME, Some("demo.token.json"), "1");
+        login(&sandbox, &fault, &["login", "demo", "--timeout", "60"]);
+        happened(&sandbox, &fault);
+        assert_eq!(fs::read_to_string(sandbox.record()).unwrap(), "junk", "it was not displaced yet");
+        let requests = server.token_requests().len();
+        let answer = sandbox.run(verb).succeeds();
+        assert!(server.mcp_accepts(&answer.text("access_token")));
+        assert_eq!((server.token_requests().len(), server.reuses()), (requests, 0));
+        assert!(sandbox.files().iter().any(|name| name.starts_with("demo.token.json.damaged-")));
+        assert_eq!(sandbox.opened().len(), 1, "nobody is asked again");
+    }
+}
+
+#[test]
+fn a_granted_login_with_the_wrong_key_that_is_killed_lets_the_right_one_spend_nothing_twice_case_74() {
+    let client = Client::public("app").redirect_uri("http://127.0.0.1/callback").any_loopback_port();
+    let server = serve(Settings { clients: vec![client], ..Settings::default() });
+    let sandbox = Sandbox::configured(&server, &json!({"clientId": "app"}));
+    sandbox.login("demo").succeeds();
+    let held = sandbox.generation();
+    let refresh = ["refresh", "demo", "--timeout", "60", "--rejected-generation", &held];
+    let fault = kill_at(RENAME, NEXT, "1");
+    trace(&sandbox, &fault.options(&sandbox), &refresh).ran.fails("unavailable", 75);
+    happened(&sandbox, &fault);
+    sandbox.forget_browser();
+    let wrong = "YW5vdGhlci1rZXktb2YtZXhhY3RseS0zMi1ieXRlcyE=";
+    let sandbox = sandbox.variable("MCP_CREDENTIAL_KEY", wrong);
+    // The answer of the other key is gone from its place by then.
+    let fault = kill_at(RENAME, Some("demo.token.json.intent.draft"), "1");
+    login(&sandbox, &fault, &["login", "demo", "--timeout", "60"]);
+    happened(&sandbox, &fault);
+    let requests = server.token_requests().len();
+    let sandbox = sandbox.without_variables();
+    sandbox.run(&refresh);
+    assert_eq!((server.reuses(), server.family_revoked()), (0, false));
+    assert_eq!(server.token_requests().len(), requests);
+    assert_eq!(sandbox.opened().len(), 1);
+}
+
+#[test]
 fn a_first_answer_that_is_adopted_is_bound_like_any_other_case_8() {
     let (server, sandbox) = seeded();
     let fault = kill_at(RENAME, NEXT, "1");

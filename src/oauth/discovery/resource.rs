@@ -44,7 +44,7 @@ pub(super) struct Heard {
 pub(super) fn find(story: &Story, challenge: Option<&Challenge>) -> Outcome<Heard> {
     let configured = story.server.metadata_url.is_some();
     let places = places(story, challenge)?;
-    let is_named = configured || challenge.is_some_and(|challenge| challenge.resource_metadata.is_some());
+    let is_named = configured || is_named_by(challenge);
     let after_fault = AfterFault::Stop { named: places.first().filter(|_| is_named) };
     let nothing = match first(story, &places, after_fault, |document| judge(story, &document))? {
         Ok(published) => {
@@ -63,11 +63,14 @@ pub(super) fn find(story: &Story, challenge: Option<&Challenge>) -> Outcome<Hear
     Ok(Heard { published: None, doubts: doubts(challenge, nothing) })
 }
 
+fn is_named_by(challenge: Option<&Challenge>) -> bool {
+    challenge.is_some_and(|challenge| challenge.resource_metadata.is_some())
+}
+
 /// A challenge that names a place says that there is metadata, whatever is found there.
 fn doubts(challenge: Option<&Challenge>, nothing: Nothing) -> Vec<String> {
     let Nothing { notes, mut doubts, .. } = nothing;
-    let is_named = challenge.is_some_and(|challenge| challenge.resource_metadata.is_some());
-    if let Some(note) = notes.into_iter().next().filter(|_| is_named) {
+    if let Some(note) = notes.into_iter().next().filter(|_| is_named_by(challenge)) {
         doubts.retain(|doubt| *doubt != note);
         doubts.insert(0, format!("its challenge names {note}"));
     }
