@@ -2,6 +2,7 @@
 //! birth.
 
 use crate::failure::{Code, Failure, Outcome};
+use crate::text::path_line;
 use rustix::fs::{Mode, OFlags};
 use std::fmt;
 use std::fs::{File, Metadata, Permissions};
@@ -76,7 +77,7 @@ fn check_ours(path: &Path, metadata: &Metadata) -> Outcome<()> {
 fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
     check_ours(path, metadata)?;
     if metadata.mode() & 0o077 != 0 {
-        log::warn!("{} was open to other users; its mode is now 0600", path.display());
+        log::warn!("{} was open to other users; its mode is now 0600", path_line(path));
         file.set_permissions(Permissions::from_mode(0o600)).map_err(|_| {
             insecure(path, "is open to other users and its mode cannot be changed", "run chmod 600 on it")
         })?;
@@ -87,7 +88,7 @@ fn check_private(path: &Path, file: &File, metadata: &Metadata) -> Outcome<()> {
             format!(
                 "{} is larger than any file of this program; it was left in place; look at it, then take the login away \
                  with `mcp-credential erase NAME --scope all`",
-                path.display()
+                path_line(path)
             ),
         ));
     }
@@ -201,7 +202,7 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 }
 
 fn insecure(path: &Path, what: &str, fix: &str) -> Failure {
-    Failure::new(Code::InsecureStorage, format!("{} {what}; {fix}", path.display()))
+    Failure::new(Code::InsecureStorage, format!("{} {what}; {fix}", path_line(path)))
 }
 
 fn irregular(path: &Path) -> Failure {
@@ -235,7 +236,7 @@ pub fn unreadable(path: &Path, error: &io::Error) -> Failure {
     }
     Failure::new(
         Code::Unavailable,
-        format!("{} cannot be read now ({error}); nothing was changed or sent; try again", path.display()),
+        format!("{} cannot be read now ({error}); nothing was changed or sent; try again", path_line(path)),
     )
 }
 
@@ -250,13 +251,13 @@ fn is_shortage(error: &io::Error) -> bool {
 #[must_use]
 pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
     if is_shortage(error) {
-        let text = format!("{} cannot be written now ({error}); try again", path.display());
+        let text = format!("{} cannot be written now ({error}); try again", path_line(path));
         return Failure::new(Code::Unavailable, text);
     }
     if error.get_ref().and_then(|inner| inner.downcast_ref::<Oversized>()).is_some() {
         let text = format!(
             "{} cannot be written: {error}; nothing was replaced; shorten what the configuration says of that server",
-            path.display()
+            path_line(path)
         );
         return Failure::new(Code::CacheUnwritable, text);
     }
@@ -270,7 +271,7 @@ pub fn unwritable(path: &Path, error: &io::Error) -> Failure {
         }
         _ => "free the space or mend the permissions, then try again",
     };
-    Failure::new(Code::CacheUnwritable, format!("{} cannot be written ({error}); {next}", path.display()))
+    Failure::new(Code::CacheUnwritable, format!("{} cannot be written ({error}); {next}", path_line(path)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use super::file;
 use crate::failure::{Code, Failure, Outcome};
+use crate::text::path_line;
 use fs2::FileExt;
 use std::fs::File;
 use std::io;
@@ -67,7 +68,7 @@ impl LockFile {
     fn unusable(&self, error: &io::Error) -> Failure {
         let text = format!(
             "{} cannot be locked ({error}); keep the state directory on a local file system that you can write to",
-            self.path.display()
+            path_line(&self.path)
         );
         Failure::new(Code::CacheUnwritable, text)
     }

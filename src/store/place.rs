@@ -3,6 +3,7 @@
 use super::file::{self, unwritable};
 use super::key::{Key, KeySource};
 use crate::failure::{Code, Failure, Outcome};
+use crate::text::path_line;
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -101,6 +102,14 @@ impl Store {
     /// `insecure_storage` with the fix.
     pub fn check(&self) -> Outcome<()> {
         check_directory(&self.home)?;
+        self.check_cache()
+    }
+
+    /// The same for the directory of the records alone.
+    ///
+    /// # Errors
+    /// Those of [`Store::check`], and `unavailable`.
+    pub(super) fn check_cache(&self) -> Outcome<()> {
         check_directory(&self.cache)
     }
 
@@ -153,6 +162,8 @@ fn read_directory(directory: &Path) -> Outcome<Vec<String>> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // A file lies there, and nothing in it.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(error)),
     };
     let mut names = Vec::new();
@@ -188,7 +199,7 @@ fn check_directory(directory: &Path) -> Outcome<()> {
         Err(error) => return Err(file::unreadable(directory, &error)),
     };
     let refuse = |what: &str, fix: &str| {
-        let text = format!("{} {what}; {fix}", directory.display());
+        let text = format!("{} {what}; {fix}", path_line(directory));
         Err(Failure::new(Code::InsecureStorage, text))
     };
     if !metadata.is_dir() {

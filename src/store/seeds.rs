@@ -6,7 +6,8 @@
 //! and never counts as unspent. It grows by one line a seed, up to a limit.
 //!
 //! A seed is good for one name: what another name has sent, in any directory that the configuration names, is not sent
-//! by this one. Limit: a directory that nothing names any more is not looked into.
+//! by this one. What is wrong with the list of another name bars nobody here: it is passed over, and the log says so.
+//! Limit: neither that list nor a directory that nothing names any more tells anything.
 
 use super::draft::{self, Durable};
 use super::file::{self, unwritable};
@@ -16,16 +17,19 @@ use super::lock::{Held, lock_directory};
 use super::place::Store;
 use super::seal::{self, Damage, Kind};
 use super::slot::Slot;
+use crate::config::name;
 use crate::failure::{Code, Failure, Outcome};
 use crate::secret::Secret;
-use crate::text::one_line;
+use crate::text::path_line;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long others that look for their seeds are waited for. One takes some milliseconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long others that look for their seeds are waited for. One takes some milliseconds, and whoever waits for this
+/// process is to read what it waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The ending of the file's name.
 const ENDING: &str = ".token.json.seeds";
@@ -44,6 +48,24 @@ pub enum SeedUse {
     Spent,
 }
 
+/// Who else has used a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// His name.
+    pub name: String,
+    /// Where his records lie, if not where the asker's do.
+    pub place: Option<PathBuf>,
+    /// What is known there: [`SeedUse::Sent`] or [`SeedUse::Spent`].
+    pub known: SeedUse,
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        self.place.as_ref().map_or(Ok(()), |place| write!(f, " in {}", path_line(place)))
+    }
+}
+
 /// The content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -56,6 +78,15 @@ struct Known {
 }
 
 impl Known {
+    fn of(&self, fingerprint: &str) -> SeedUse {
+        let is_in = |list: &[String]| list.iter().any(|known| known == fingerprint);
+        match (is_in(&self.spent), is_in(&self.sent)) {
+            (true, _) => SeedUse::Spent,
+            (false, true) => SeedUse::Sent,
+            (false, false) => SeedUse::Fresh,
+        }
+    }
+
     fn mark(&mut self, fingerprint: &str, to: SeedUse) {
         self.sent.retain(|known| known != fingerprint);
         let list = match to {
@@ -77,46 +108,32 @@ impl Slot<'_> {
     /// # Errors
     /// `cache_damaged`, `insecure_storage`.
     pub fn seed_use(&self, seed: &Secret) -> Outcome<SeedUse> {
-        let fingerprint = fingerprint(seed);
-        let known = self.known_seeds()?;
-        Ok(if known.spent.contains(&fingerprint) {
-            SeedUse::Spent
-        } else if known.sent.contains(&fingerprint) {
-            SeedUse::Sent
-        } else {
-            SeedUse::Fresh
-        })
+        Ok(self.known_seeds()?.of(&fingerprint(seed)))
     }
 
     /// Who else has sent `seed`, or had it when his login was erased: then it must not be sent under this name. `own` is
     /// what is known here. What was only sent there bars nobody who has sent it, too.
     ///
     /// # Errors
-    /// Those of [`Slot::seed_use`], of any name's file; `unavailable`.
-    pub fn seed_elsewhere(&self, seed: &Secret, own: SeedUse) -> Outcome<Option<String>> {
+    /// `unavailable`, which passes by itself.
+    pub fn seed_elsewhere(&self, seed: &Secret, own: SeedUse) -> Outcome<Option<Elsewhere>> {
         let fingerprint = fingerprint(seed);
         for place in self.store().places() {
             let store = self.store().at(place);
-            for name in store.names_with(ENDING)? {
-                if name == self.name() && store.cache() == self.store().cache() {
+            let is_here = store.cache() == self.store().cache();
+            for name in names_in(&store)? {
+                if is_here && name == self.name() {
                     continue;
                 }
-                let known = Slot::new(&store, &name).known_seeds()?;
-                let sent = own != SeedUse::Sent && known.sent.contains(&fingerprint);
-                if sent || known.spent.contains(&fingerprint) {
-                    return Ok(Some(self.told_of(&store, &name)));
+                let slot = Slot::new(&store, &name);
+                let known = of_others(&slot.seeds_path(), slot.known_seeds())?.of(&fingerprint);
+                if known == SeedUse::Spent || (known == SeedUse::Sent && own != SeedUse::Sent) {
+                    let place = (!is_here).then(|| store.cache().to_owned());
+                    return Ok(Some(Elsewhere { name, place, known }));
                 }
             }
         }
         Ok(None)
-    }
-
-    fn told_of(&self, store: &Store, name: &str) -> String {
-        let name = one_line(name);
-        if store.cache() == self.store().cache() {
-            return format!("`{name}`");
-        }
-        format!("`{name}` in {}", one_line(&store.cache().to_string_lossy()))
     }
 
     /// Writes down that `seed` is about to be sent, durable; `false` where another name was quicker. The state
@@ -129,7 +146,7 @@ impl Slot<'_> {
         let locked = lock_directory(home, PATIENCE).map_err(|error| unwritable(home, &error))?;
         let Some(_locked) = locked else {
             let text =
-                format!("{} is kept locked by another process; nothing was sent; try again", home.display());
+                format!("{} is kept locked by another process; nothing was sent; try again", path_line(home));
             return Err(Failure::new(Code::LockTimeout, text));
         };
         let own = self.seed_use(seed)?;
@@ -151,24 +168,28 @@ impl Slot<'_> {
     }
 
     /// Counts `configured` and every seed that was ever sent as spent. `anew` begins a new file where the old one
-    /// cannot be read.
+    /// cannot be read, or takes the old one away where there is nothing to write down.
     ///
     /// # Errors
     /// Those of [`Slot::mark_seed`].
     pub fn spend_seeds(&self, _held: &Held, configured: &[&Secret], anew: bool) -> Outcome<()> {
-        let before = match self.known_seeds() {
+        let (before, is_lost) = match self.known_seeds() {
             // Without a seed in the configuration nothing can bring the login back today.
             Err(failure) if failure.code == Code::CacheDamaged && (anew || configured.is_empty()) => {
-                Known::default()
+                (Known::default(), true)
             }
-            other => other?,
+            other => (other?, false),
         };
         let mut known = before.clone();
         let configured = configured.iter().map(|seed| fingerprint(seed));
         for fingerprint in before.sent.iter().cloned().chain(configured) {
             known.mark(&fingerprint, SeedUse::Spent);
         }
-        if known == before { Ok(()) } else { self.write_seeds(&known) }
+        if known != before {
+            return self.write_seeds(&known);
+        }
+        // It would go on barring every seed. No key is needed for this: perhaps that is what was lost.
+        if is_lost && anew { self.remove(&self.seeds_path()).and_then(|_| self.sync()) } else { Ok(()) }
     }
 
     /// The answer to what has this fingerprint is stored: if it was a seed, that is spent. For the owner of the claim.
@@ -204,138 +225,40 @@ impl Slot<'_> {
     }
 }
 
+/// Whose lists lie in the directory of `store`. What is no name is not shown to anybody, and a directory in which
+/// others may put files tells nothing.
+fn names_in(store: &Store) -> Outcome<Vec<String>> {
+    if let Err(failure) = store.check_cache() {
+        pass_over(store.cache(), &failure);
+        return Ok(Vec::new());
+    }
+    let mut names = of_others(store.cache(), store.names_with(ENDING))?;
+    names.retain(|name| name::check(name).is_ok());
+    Ok(names)
+}
+
+/// What `looked` has found at the `path` of others, and nothing where something is wrong there. What passes by itself
+/// is waited for: it could hide that a seed was sent.
+fn of_others<T: Default>(path: &Path, looked: Outcome<T>) -> Outcome<T> {
+    match looked {
+        Err(failure) if failure.code != Code::Unavailable => {
+            pass_over(path, &failure);
+            Ok(T::default())
+        }
+        looked => looked,
+    }
+}
+
+/// Not in the words of the failure: what they advise is for whoever uses that name.
+fn pass_over(path: &Path, failure: &Failure) {
+    let (path, code) = (path_line(path), failure.code.as_str());
+    log::warn!("{path} cannot be used ({code}); which seeds other names have used there is not known");
+}
+
 fn decode(key: &Key, name: &str, content: &[u8]) -> Result<Known, Damage> {
     let opened = seal::open(key, Kind::Seeds, name, content)?;
     serde_json::from_slice(&opened.secrets).map_err(|_| Damage::Shape)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::testing::Folder;
-
-    fn held(slot: &Slot) -> Held {
-        slot.token_lock().try_take().unwrap().unwrap()
-    }
-
-    #[test]
-    fn a_seed_that_was_spent_stays_spent() {
-        let folder = Folder::new();
-        let store = folder.store();
-        let slot = Slot::new(&store, "demo");
-        let (held, one, two) = (held(&slot), Secret::new("one"), Secret::new("two"));
-        assert_eq!(slot.seed_use(&one).unwrap(), SeedUse::Fresh);
-        assert!(!slot.seeds_path().exists(), "looking writes nothing");
-        slot.mark_seed(&held, &one, SeedUse::Sent).unwrap();
-        slot.mark_seed(&held, &two, SeedUse::Sent).unwrap();
-        assert_eq!(slot.seed_use(&one).unwrap(), SeedUse::Sent);
-        slot.mark_seed(&held, &two, SeedUse::Fresh).unwrap();
-        assert_eq!(slot.seed_use(&two).unwrap(), SeedUse::Fresh);
-        slot.mark_seed(&held, &one, SeedUse::Spent).unwrap();
-        slot.mark_seed(&held, &one, SeedUse::Fresh).unwrap();
-        assert_eq!(slot.seed_use(&one).unwrap(), SeedUse::Spent);
-        assert_eq!(Slot::new(&store, "other").seed_use(&one).unwrap(), SeedUse::Fresh);
-    }
-
-    #[test]
-    fn what_one_name_has_sent_no_other_one_sends_wherever_its_records_lie() {
-        let folder = Folder::new();
-        let store = folder.store();
-        let apart = store.at(folder.path().join("apart")).beside(vec![store.cache().to_owned()]);
-        apart.prepare().unwrap();
-        let slots = [Slot::new(&store, "demo"), Slot::new(&store, "twin"), Slot::new(&apart, "demo")];
-        let held = slots.each_ref().map(held);
-        let seed = Secret::new("seed");
-        assert!(slots[0].begin_seed(&held[0], &seed).unwrap());
-        assert!(slots[0].begin_seed(&held[0], &seed).unwrap(), "no complete answer came");
-        for number in [1, 2] {
-            assert!(!slots[number].begin_seed(&held[number], &seed).unwrap());
-            assert_eq!(slots[number].seed_use(&seed).unwrap(), SeedUse::Fresh);
-        }
-        slots[0].mark_seed(&held[0], &seed, SeedUse::Fresh).unwrap();
-        assert!(slots[1].begin_seed(&held[1], &seed).unwrap(), "the answer said that nothing was spent");
-        // As an older version left it: both have sent it.
-        slots[0].mark_seed(&held[0], &seed, SeedUse::Sent).unwrap();
-        assert!(slots[1].begin_seed(&held[1], &seed).unwrap());
-        slots[0].mark_seed(&held[0], &seed, SeedUse::Spent).unwrap();
-        assert!(!slots[1].begin_seed(&held[1], &seed).unwrap());
-        let by = |slot: &Slot| slot.seed_elsewhere(&seed, SeedUse::Fresh).unwrap().unwrap();
-        assert_eq!(by(&slots[1]), "`demo`");
-        assert_eq!(by(&slots[2]), format!("`demo` in {}", store.cache().display()));
-        assert!(slots[1].begin_seed(&held[1], &Secret::new("new")).unwrap());
-    }
-
-    #[test]
-    fn of_two_names_at_the_same_moment_one_sends_a_seed() {
-        let folder = Folder::new();
-        let store = folder.store();
-        let slots = ["demo", "twin"].map(|name| Slot::new(&store, name));
-        let held = slots.each_ref().map(held);
-        for round in 0..40 {
-            let (seed, start) = (Secret::new(round.to_string()), std::sync::Barrier::new(2));
-            let begin = |number: usize| {
-                start.wait();
-                slots[number].begin_seed(&held[number], &seed).unwrap()
-            };
-            let sends = std::thread::scope(|scope| {
-                let twin = scope.spawn(|| begin(1));
-                [begin(0), twin.join().unwrap()]
-            });
-            assert_eq!(sends.into_iter().filter(|sends| *sends).count(), 1, "{round}");
-        }
-    }
-
-    #[test]
-    fn a_list_of_another_name_that_cannot_be_read_back_bars_every_seed() {
-        let folder = Folder::new();
-        let store = folder.store();
-        let (one, other) = (Slot::new(&store, "demo"), Slot::new(&store, "other"));
-        one.mark_seed(&held(&one), &Secret::new("one"), SeedUse::Spent).unwrap();
-        std::fs::write(one.seeds_path(), "junk").unwrap();
-        let failure = other.begin_seed(&held(&other), &Secret::new("two")).unwrap_err();
-        assert_eq!(failure.code, Code::CacheDamaged);
-        assert!(failure.message.contains("erase demo --scope all"), "{failure}");
-    }
-
-    #[test]
-    fn an_erased_login_takes_sent_and_configured_seeds_with_it() {
-        let folder = Folder::new();
-        let store = folder.store();
-        let slot = Slot::new(&store, "demo");
-        let (held, sent, configured) = (held(&slot), Secret::new("sent"), Secret::new("configured"));
-        slot.spend_seeds(&held, &[], false).unwrap();
-        assert!(!slot.seeds_path().exists(), "nothing is written about nothing");
-        slot.mark_seed(&held, &sent, SeedUse::Sent).unwrap();
-        slot.spend_seeds(&held, &[&configured], false).unwrap();
-        for seed in [&sent, &configured] {
-            assert_eq!(slot.seed_use(seed).unwrap(), SeedUse::Spent);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_back_is_damage_and_never_counts_as_unspent() {
-        let folder = Folder::new();
-        let store = folder.store();
-        let (slot, seed) = (Slot::new(&store, "demo"), Secret::new("seed"));
-        let held = held(&slot);
-        slot.mark_seed(&held, &seed, SeedUse::Spent).unwrap();
-        let written = std::fs::read_to_string(slot.seeds_path()).unwrap();
-        assert!(!written.contains("seed\"") && !written.contains(&fingerprint(&seed)));
-        std::fs::write(slot.seeds_path(), written.replace("\"clear\":{}", "\"clear\":{ }")).unwrap();
-        assert_eq!(slot.seed_use(&seed).unwrap_err().code, Code::CacheDamaged);
-        assert_eq!(slot.mark_seed(&held, &seed, SeedUse::Sent).unwrap_err().code, Code::CacheDamaged);
-        assert_eq!(slot.spend_seeds(&held, &[&seed], false).unwrap_err().code, Code::CacheDamaged);
-        slot.spend_seeds(&held, &[], false).unwrap();
-        slot.spend_seeds(&held, &[&seed], true).unwrap();
-        assert_eq!(slot.seed_use(&seed).unwrap(), SeedUse::Spent);
-    }
-
-    #[test]
-    fn the_file_does_not_grow_for_ever() {
-        let mut known = Known::default();
-        for number in 0..LIMIT + 3 {
-            known.mark(&number.to_string(), SeedUse::Spent);
-        }
-        assert_eq!((known.spent.len(), known.spent[0].as_str()), (LIMIT, "3"));
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use super::seal::{self, Damage};
 use super::state::StateFile;
 use crate::clock;
 use crate::failure::{Code, Failure, Outcome};
+use crate::text::path_line;
 use crate::token::{Clear, TokenRecord};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -174,9 +175,9 @@ impl<'s> Slot<'s> {
     pub(super) fn displace(&self, path: &Path) {
         match self.put_aside(path) {
             Ok(aside) => {
-                log::warn!("{} could not be read and was moved to {}", path.display(), aside.display());
+                log::warn!("{} could not be read and was moved to {}", path_line(path), path_line(&aside));
             }
-            Err(error) => log::warn!("{} could not be moved aside: {error}", path.display()),
+            Err(error) => log::warn!("{} could not be moved aside: {error}", path_line(path)),
         }
     }
 
@@ -188,11 +189,11 @@ impl<'s> Slot<'s> {
         draft::sweep(self.store.home(), &["key.bin".to_owned()]);
     }
 
-    fn remove(&self, path: &Path) -> Outcome<bool> {
+    pub(super) fn remove(&self, path: &Path) -> Outcome<bool> {
         file::remove(path).map_err(|error| file::unwritable(path, &error).of_server(&self.name))
     }
 
-    fn sync(&self) -> Outcome<()> {
+    pub(super) fn sync(&self) -> Outcome<()> {
         match file::sync_directory(self.store.cache()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(file::unwritable(self.store.cache(), &error))
@@ -209,7 +210,7 @@ impl<'s> Slot<'s> {
         };
         let text = format!(
             "{} {}; it was left in place; {next} with `mcp-credential erase {} --scope all`",
-            path.display(),
+            path_line(path),
             damage.describe(),
             self.name
         );

@@ -7,7 +7,7 @@ use crate::oauth::grant::GrantRequest;
 use crate::secret::Secret;
 use crate::store::Slot;
 use crate::store::lock::Held;
-use crate::store::seeds::SeedUse;
+use crate::store::seeds::{Elsewhere, SeedUse};
 
 /// A seed that may be sent.
 #[derive(Debug)]
@@ -50,12 +50,26 @@ pub fn all_spent(server: &Server, slot: &Slot) -> Outcome<String> {
         SeedUse::Spent => Ok(None),
         known => slot.seed_elsewhere(seed, known),
     });
-    Ok(match elsewhere.transpose()?.flatten() {
-        None => format!("{what} was used already, or its login was erased; put a new one there, or log in"),
-        Some(name) => format!(
-            "{what} was used already under the name {name}, or the login of that name was erased, and it is good for one name; use that name, or put a new one there, or log in"
-        ),
-    })
+    Ok(elsewhere.transpose()?.flatten().map_or_else(
+        || format!("{what} was used already, or its login was erased; put a new one there, or log in"),
+        |other| used_elsewhere(what, &other),
+    ))
+}
+
+fn used_elsewhere(what: &str, other: &Elsewhere) -> String {
+    if other.known != SeedUse::Sent {
+        return format!(
+            "{what} was used already under the name {other}, or the login of that name was erased, and it is good for one name; use that name, or put a new one there, or log in"
+        );
+    }
+    // Where the same name has its records elsewhere, the command would ask for the wrong ones.
+    let command = match other.place {
+        None => format!(" (`mcp-credential get {}`)", other.name),
+        Some(_) => String::new(),
+    };
+    format!(
+        "{what} was sent under the name {other}, and no answer told whether it was spent; it is good for one name: go on under that name{command}, or put a new one there, or log in"
+    )
 }
 
 const REFRESH_TOKEN: &str = "the configured refresh token (`refreshToken`, `OAUTH2_REFRESH_TOKEN`)";
