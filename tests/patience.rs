@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use support::process::Caller;
 use support::{PATIENCE, Sandbox, expired};
 
-/// Longer than any call waits by default, and than a grant that spends nothing.
+/// Longer than a call waits by default, which is eight seconds, and than a grant that spends nothing.
 const LATE: Duration = Duration::from_secs(35);
 
 /// Waits until the worker has ended by itself, which takes longer than other things that must happen.
@@ -38,7 +38,7 @@ fn an_answer_after_35_seconds_serves_who_still_waits_and_everybody_after_him_cas
     let start = |timeout: &[&str]| sandbox.start_group(&[&["get", "demo"], timeout].concat());
     let killed = [(); 3].map(|()| start(&["--timeout", "300"]));
     wait_until_asked(&server);
-    let (hasty, patient) = (start(&[]), start(&["--timeout", "300"]));
+    let (hasty, patient) = (start(&["--timeout", "8"]), start(&["--timeout", "300"]));
     for caller in killed {
         caller.kill(Signal::KILL);
     }
@@ -64,7 +64,7 @@ fn a_worker_whose_server_stays_silent_ends_by_its_own_limit_and_the_lock_is_free
     let (server, sandbox) = expired();
     let before = sandbox.generation();
     server.fault(Endpoint::Refresh, Fault::Hang, Times::Always);
-    let caller: Caller = sandbox.start_group(&["get", "demo"]);
+    let caller: Caller = sandbox.start_group(&["get", "demo", "--timeout", "8"]);
     wait_until_asked(&server);
     caller.end().fails("deadline", 75);
     wait_for_rest(&sandbox);
