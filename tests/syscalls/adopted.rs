@@ -1,16 +1,12 @@
 //! Answers that were synced when their worker was killed, and follow nothing that could be looked up: a first token of
 //! a seed, a first login, a login in the place of one that has ended.
 
-use crate::strace::{DIRECTORY, INTENT, Inject, NEXT, RENAME, SYNC, UNLINK, start, trace};
+use crate::strace::{DIRECTORY, INTENT, Inject, NEXT, RENAME, SYNC, UNLINK, kill_at, start, trace};
 use crate::support::{Ran, Running, Sandbox, end, serve, wait_for};
 use oauthserver::browser::{self, Decision};
 use oauthserver::{Client, Device, OAuthServer, Settings};
 use serde_json::json;
 use std::fs;
-
-const fn kill_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str) -> Inject<'a> {
-    Inject { calls, file, when, what: "signal=KILL" }
-}
 
 /// Calls after the answer was written whole.
 const SAVED: [Inject; 4] = [

@@ -1,13 +1,11 @@
 //! SIGKILL at the calls of an `erase` that finds a saved answer not in its place yet: what the killed one leaves is the
 //! login or nothing, never a token that was spent, and the next `erase` is the end of it.
 
-use crate::strace::{DIRECTORY, INTENT, Inject, NEXT, RECORD, RENAME, SYNC, UNLINK, refresh_with, trace};
+use crate::strace::{
+    DIRECTORY, INTENT, Inject, NEXT, RECORD, RENAME, SYNC, UNLINK, kill_at, refresh_with, trace,
+};
 use crate::support::{Sandbox, server};
 use std::fs;
-
-const fn kill_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str) -> Inject<'a> {
-    Inject { calls, file, when, what: "signal=KILL" }
-}
 
 const CALLS: [Inject; 7] = [
     kill_at(SYNC, NEXT, "1"),

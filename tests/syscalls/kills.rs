@@ -2,15 +2,12 @@
 //! truthful "interrupted". Processes that come after a killed one within the same call die at the same place.
 
 use crate::strace::{
-    DIRECTORY, DRAFT, INTENT, Inject, LOCK, NEXT, OPEN, RENAME, START, SYNC, UNLINK, refresh_with, start,
+    DIRECTORY, DRAFT, INTENT, Inject, LOCK, NEXT, OPEN, RENAME, START, SYNC, UNLINK, kill_at, refresh_with,
+    start,
 };
 use crate::support::{Ran, Sandbox, end, server};
 use oauthserver::{OAuthServer, Reuse, Settings, browser};
 use std::fs;
-
-const fn kill_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str) -> Inject<'a> {
-    Inject { calls, file, when, what: "signal=KILL" }
-}
 
 /// Calls of caller and worker before the request leaves.
 const BEFORE: [Inject; 17] = [

@@ -41,6 +41,11 @@ pub struct Inject<'a> {
     pub what: &'a str,
 }
 
+/// SIGKILL at the how-manieth of these calls.
+pub const fn kill_at<'a>(calls: &'a str, file: Option<&'a str>, when: &'a str) -> Inject<'a> {
+    Inject { calls, file, when, what: "signal=KILL" }
+}
+
 impl Inject<'_> {
     /// What tells strace of it.
     pub fn options(&self, sandbox: &Sandbox) -> Vec<String> {
