@@ -36,8 +36,10 @@ impl Asker<'_> {
     /// renewal or a login failed with.
     pub fn token(&self, wish: &Wish) -> Outcome<Answer> {
         let mut outcome = obtain(self.vault, wish, self.deadline);
-        if matches!(&outcome, Err(failure) if failure.code == Code::CacheDamaged) {
-            login_flow::stored(self.session, self.vault, self.deadline)?;
+        // A record that cannot be read makes way for an answer that was saved to take its place.
+        let is_damaged = matches!(&outcome, Err(failure) if failure.code == Code::CacheDamaged);
+        if is_damaged && self.vault.has_saved(None) {
+            login_flow::finish_left(self.session, self.vault, self.deadline)?;
             outcome = obtain(self.vault, wish, self.deadline);
         }
         match outcome {

@@ -10,7 +10,7 @@ use crate::oauth::url::same_server;
 use crate::reply;
 use crate::store::state::LastError;
 use crate::store::{Slot, Store};
-use crate::text::{one_line, whole_line};
+use crate::text::{one_line, path_line, whole_line};
 use crate::token::{Clear, DPOP};
 use serde_json::{Map, Value, json};
 
@@ -62,7 +62,7 @@ pub fn run(args: &StatusArgs, environment: &Environment) -> Outcome<()> {
 #[must_use]
 pub fn nothing(servers: &AllServers) -> String {
     if servers.any_name {
-        let file = one_line(&servers.machine.config_file.to_string_lossy());
+        let file = path_line(&servers.machine.config_file);
         return format!(
             "{file} is in the format of mcp-oauth2-proxy: it has one server, which any name means; next: `mcp-credential login NAME`"
         );
